@@ -1,0 +1,3 @@
+"""retquant: population biomarker quantification for the retina."""
+
+__version__ = "0.1.0"

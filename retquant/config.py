@@ -1,0 +1,95 @@
+"""The settings of a run: frozen, read from TOML, digested into the key of every result.
+
+Unknown keys are errors. Everything here may change a number; paths, workers and resume do not and are flags.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from retquant.errors import ConfigError
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageSettings(_Settings):
+    """How files become pixels."""
+
+    max_pixels: int = Field(default=120_000_000, gt=0)  # refused before decoding; 4288x2848 is 12 million
+    min_side_px: int = Field(default=128, gt=0)  # below this no vessel is resolved
+
+
+class SegmentationSettings(_Settings):
+    """Which model draws which masks."""
+
+    model: str = "fundus-vessels"  # name of a shipped bundle, or a folder
+    threshold: float | None = Field(default=None, gt=0, lt=1)  # None: the bundle's own
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the CPU or GPU has it
+
+
+class VesselSettings(_Settings):
+    """From masks to graphs."""
+
+    min_component_mm_share: float = Field(default=0.01, ge=0)  # of the field's diameter; smaller parts are noise
+    # 1,440 px across the field keeps thinning and tracing under 0.2 s; wider fields are reduced for the graph
+    max_field_px: int = Field(default=2048, gt=0)
+
+
+class BiomarkerSettings(_Settings):
+    """Which columns are computed."""
+
+    include: tuple[str, ...] = ("*",)  # globs over column names
+
+
+class RunConfig(_Settings):
+    """Everything that may change a number, nested by stage."""
+
+    images: ImageSettings = ImageSettings()
+    segmentation: SegmentationSettings = SegmentationSettings()
+    vessels: VesselSettings = VesselSettings()
+    biomarkers: BiomarkerSettings = BiomarkerSettings()
+
+    def digest(self) -> str:
+        """16 hexadecimal digits that change when any setting does."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read a run configuration (TOML).
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is no TOML, or holds an unknown key or a value out of range; all faults are listed.
+    """
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("there is no such file", where=str(path), remedy="check the path given to --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"this is not valid TOML ({error})", where=str(path), remedy="mend that line") from None
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(_describe(error), where=str(path), remedy=_allowed()) from None
+
+
+def _describe(error: ValidationError) -> str:
+    faults = [f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()]
+    return "; ".join(faults)
+
+
+def _allowed() -> str:
+    sections = {
+        name: list(type(getattr(RunConfig(), name)).model_fields) for name in RunConfig.model_fields
+    }
+    return "the settings are " + "; ".join(f"[{name}] {', '.join(keys)}" for name, keys in sections.items())
