@@ -1,0 +1,7 @@
+"""The manifest: a table with one row an image, read, checked and turned into records."""
+
+from __future__ import annotations
+
+from retquant.manifest.records import ImageRecord
+
+__all__ = ["ImageRecord"]
