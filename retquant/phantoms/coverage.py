@@ -165,11 +165,13 @@ def _half_plane(
     |normal_col|.
     """
     wide = np.maximum(np.abs(normal_row), np.abs(normal_col))
-    narrow = np.maximum(np.minimum(np.abs(normal_row), np.abs(normal_col)), 1e-6)
+    narrow = np.minimum(np.abs(normal_row), np.abs(normal_col))
+    is_aligned = narrow < 1e-6  # the quotient below would be noise over noise
+    narrow = np.where(is_aligned, 1e-6, narrow)
     reach = inside + (wide + narrow) / 2
     total = np.zeros(np.broadcast(inside, wide).shape)
-    for sign, step in ((1, 0.0), (-1, wide), (-1, narrow), (1, wide + narrow)):
-        # Beyond the square the four parabolas cancel exactly only in real numbers, hence the upper bound.
-        total += sign * np.clip(reach - step, 0, 2.0 + 0 * wide) ** 2
-    share = total / (2 * wide * narrow)
-    return np.where(reach >= wide + narrow, 1.0, np.clip(share, 0, 1))
+    for sign, step in ((1, 0.0), (-1, wide), (-1, narrow)):
+        total += sign * np.clip(reach - step, 0, 2.0) ** 2  # beyond 2 the share is set to 1
+    share = np.clip(total / (2 * wide * narrow), 0, 1)
+    share = np.where(is_aligned, np.clip(inside + 0.5, 0, 1), share)
+    return np.where(reach >= wide + narrow, 1.0, share)
