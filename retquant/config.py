@@ -31,16 +31,24 @@ class SegmentationSettings(_Settings):
     """Which model draws which masks."""
 
     model: str = "fundus-vessels"  # name of a shipped bundle, or a folder
-    threshold: float | None = Field(default=None, gt=0, lt=1)  # None: the bundle's own
+    hand: str | None = None  # annotation hand to follow; None: the bundle's own default
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the CPU or GPU has it
 
 
 class VesselSettings(_Settings):
     """From masks to graphs."""
 
-    min_component_mm_share: float = Field(default=0.01, ge=0)  # of the field's diameter; smaller parts are noise
-    # 1,440 px across the field keeps thinning and tracing under 0.2 s; wider fields are reduced for the graph
-    max_field_px: int = Field(default=2048, gt=0)
+    # A part of the network is noise if it is shorter than this share of the field's diameter, or than so many calibres.
+    smallest_part_field_share: float = Field(default=0.01, ge=0, lt=1)
+    smallest_part_calibres: float = Field(default=2.0, ge=0)
+    # A side branch shorter than this, in local calibres from the junction, is a spur of the thinning.
+    shortest_spur_calibres: float = Field(default=1.0, ge=0)
+    # Enclosed holes of at most this share of the field's diameter squared are filled: they are specks, not meshes.
+    largest_pinhole_field_share: float = Field(default=0.002, ge=0, lt=1)
+    # Two junctions this close, in calibres, are one crossing if their arms go straight on in pairs.
+    crossing_width_calibres: float = Field(default=1.5, ge=0)
+    crossing_turn_deg: float = Field(default=30.0, ge=0, le=90)
+    crossing_calibre_ratio: float = Field(default=0.5, ge=0, le=1)  # narrower arm to wider of one vessel
 
 
 class BiomarkerSettings(_Settings):
