@@ -1,0 +1,28 @@
+"""Biomarkers: the registry of what they mean, and `measure`, which gives an image's numbers or reasons."""
+
+from __future__ import annotations
+
+from retquant.biomarkers.grammar import ColumnName, parse
+from retquant.biomarkers.measure import measure, select_columns
+from retquant.biomarkers.measurement import REASONS, Biomarkers, Measurement, missing
+from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, Column, Definition, biomarker
+from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
+
+__all__ = [
+    "BIOMARKERS",
+    "DEFINITIONS",
+    "REASONS",
+    "Biomarkers",
+    "Column",
+    "ColumnName",
+    "Definition",
+    "MeasureInputs",
+    "Measurement",
+    "View",
+    "Workspace",
+    "biomarker",
+    "measure",
+    "missing",
+    "parse",
+    "select_columns",
+]

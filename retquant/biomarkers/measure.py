@@ -1,0 +1,118 @@
+"""From one image's graphs, masks and landmarks to all its biomarkers, each a number or a reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from retquant.biomarkers.measurement import Measurement, missing
+from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, Column, Definition
+from retquant.biomarkers.statistics import summarise
+from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
+from retquant.errors import ConfigError
+
+
+def measure(inputs: MeasureInputs, columns: Sequence[str] | None = None) -> dict[str, Measurement]:
+    """Measure one image.
+
+    Parameters
+    ----------
+    columns : sequence of str, optional
+        Names or globs (`vein_*`); all columns of the image's modality by default. Columns that do not apply
+        to the modality are left out of the result.
+
+    Raises
+    ------
+    ConfigError
+        A name or glob matches no biomarker.
+    """
+    workspace = Workspace(inputs)
+    chosen = select_columns(columns if columns is not None else ("*",), modality=inputs.modality)
+    return {name: _measured(BIOMARKERS[name], workspace) for name in chosen}
+
+
+def select_columns(patterns: Iterable[str], *, modality: str) -> list[str]:
+    """Names of the columns that match a glob and apply to a modality, in the order of the registry."""
+    patterns = tuple(patterns)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in BIOMARKERS):
+            raise ConfigError(
+                f"no biomarker is called {pattern!r}", where="columns", remedy="retquant biomarkers list"
+            )
+    return [
+        name
+        for name, column in BIOMARKERS.items()
+        if modality in column.modalities and any(fnmatchcase(name, pattern) for pattern in patterns)
+    ]
+
+
+def _measured(column: Column, workspace: Workspace) -> Measurement:
+    definition = DEFINITIONS[column.definition_id]
+    if definition.over == "image":
+        result = definition.compute(workspace)
+        return result if isinstance(result, Measurement) else _from_number(float(result))
+    reason = _obstacle(column, workspace)
+    if reason is not None:
+        return missing(reason)
+    views = [workspace.view(target, column.region or "fov") for target in column.targets]
+    # a formula is run once a view, whatever its statistics; one of arteries and veins takes both views
+    values = views[0].shared(definition.id, lambda _: definition.compute(*views))
+    if isinstance(values, np.ndarray):
+        result = _summary(column, definition, views[0], values)
+    else:
+        result = values if isinstance(values, Measurement) else _from_number(float(values))
+    return _in_unit(result, definition, workspace.inputs.anatomy.scale.um_per_px)
+
+
+def _obstacle(column: Column, workspace: Workspace) -> str | None:
+    """Why a column cannot be measured in this image, before anything is computed."""
+    inputs = workspace.inputs
+    if any(
+        inputs.segmentation.get(target) is None or target not in inputs.graphs for target in column.targets
+    ):
+        return "target_absent"
+    if "disc" in column.landmarks and inputs.anatomy.disc is None:
+        return "no_disc"
+    if "fovea" in column.landmarks and inputs.anatomy.fovea is None:
+        return "no_fovea"
+    if workspace.region(column.region or "fov").visible_share < column.minimum_visible_share:
+        return "region_out_of_bounds"
+    scale = inputs.anatomy.scale
+    if column.needs_scale != "no" and scale.um_per_px is None:
+        return "scale_unknown"
+    if column.needs_scale == "nominal" and not scale.is_nominal:
+        return "scale_assumed"
+    return None
+
+
+def _summary(column: Column, definition: Definition, view: View, values: np.ndarray) -> Measurement:
+    weights = view.graph.arc_length if definition.over == "segments" else np.ones(len(values))
+    assert column.statistic is not None  # the registry refuses many values without statistics
+    return summarise(values, column.statistic, weights=weights)
+
+
+def _from_number(value: float) -> Measurement:
+    return missing("too_few_vessels") if math.isnan(value) else Measurement(value=value)
+
+
+def _in_unit(result: Measurement, definition: Definition, um_per_px: float | None) -> Measurement:
+    if result.reason is not None or not definition.pixel_power:
+        return result
+    assert um_per_px is not None  # a unit with a length in it needs a scale, which was checked before
+    factor = definition.factor(um_per_px)
+    error = result.standard_error
+    return Measurement(
+        value=result.value * factor, standard_error=None if error is None else error * factor, n=result.n
+    )
+
+
+def missing_counts(biomarkers: Mapping[str, Measurement]) -> dict[str, int]:
+    """How many columns are missing, by reason."""
+    counts: dict[str, int] = {}
+    for measurement in biomarkers.values():
+        if measurement.reason is not None:
+            counts[measurement.reason] = counts.get(measurement.reason, 0) + 1
+    return counts
