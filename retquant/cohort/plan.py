@@ -1,0 +1,123 @@
+"""What a run has to do: the images of the manifest against the ledger, and which old rows must go first."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from retquant.cohort.contents import ABSENT, ContentCache
+from retquant.cohort.keys import files_of, result_key
+from retquant.cohort.ledger import Ledger
+from retquant.manifest.records import ImageRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Images by what is to happen to them."""
+
+    todo: tuple[ImageRecord, ...]
+    kept: int  # results that hold
+    kept_failures: int  # failures that hold: nothing has changed that could mend them
+    changed: frozenset[str]  # image ids with rows that hold no longer; among `todo`
+    unreadable: frozenset[str]  # of these, results whose image file is gone
+    dropped: frozenset[str]  # image ids with rows that the manifest no longer has
+
+    @property
+    def outdated(self) -> frozenset[str]:
+        """Image ids whose rows have to go before anything is written."""
+        return self.changed | self.dropped
+
+
+def make_plan(
+    records: Sequence[ImageRecord],
+    ledger: Ledger,
+    *,
+    method: str,
+    contents: ContentCache,
+    retry_failed: bool = False,
+) -> Plan:
+    """Compare the manifest with what is done. Only files of done images are hashed; workers hash the others."""
+    known = [record for record in records if ledger.key(record.image_id) is not None]
+    contents.warm(path for record in known for path in files_of(record))
+    changed = {
+        record.image_id
+        for record in known
+        if ledger.key(record.image_id) != result_key(record, method=method, sha256=contents.sha256)
+        or (retry_failed and record.image_id in ledger.failures)
+    }
+    unreadable = {
+        record.image_id
+        for record in known
+        if record.image_id in changed
+        and record.image_id in ledger.results
+        and contents.sha256(record.image) == ABSENT
+    }
+    holding = {record.image_id for record in known} - changed
+    return Plan(
+        todo=tuple(record for record in records if record.image_id not in holding),
+        kept=sum(image in ledger.results for image in holding),
+        kept_failures=sum(image in ledger.failures for image in holding),
+        changed=frozenset(changed),
+        unreadable=frozenset(unreadable),
+        dropped=ledger.images - {record.image_id for record in records},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Images that are measured by one worker and committed together."""
+
+    id: str
+    records: tuple[ImageRecord, ...]
+
+    def singles(self, run_id: str) -> list[Chunk]:
+        """The same images, one a chunk."""
+        return [make_chunk(run_id, [record]) for record in self.records]
+
+
+def make_chunk(run_id: str, records: Iterable[ImageRecord]) -> Chunk:
+    """A chunk named by its run and images: sent twice, it writes the same files; no other run's has its name."""
+    records = tuple(records)
+    text = "\n".join([run_id, *(record.image_id for record in records)])
+    return Chunk(id=hashlib.sha256(text.encode()).hexdigest()[:16], records=records)
+
+
+class ChunkQueue:
+    """Chunks to send, cut from the list of images as workers ask, about equally long in time.
+
+    Images of unknown cost start in small chunks; the rate seen so far sizes the next ones. The results do not
+    depend on it.
+    """
+
+    def __init__(self, records: Iterable[ImageRecord], *, run_id: str, largest: int, seconds: float) -> None:
+        self._records = deque(records)
+        self._chunks: deque[Chunk] = deque()
+        self._run_id = run_id
+        self._largest, self._seconds = largest, seconds
+        self._images, self._elapsed = 0, 0.0
+
+    def pop(self, *, workers: int = 1) -> Chunk | None:
+        """The next chunk, or None where nothing is waiting."""
+        if self._chunks:
+            return self._chunks.popleft()
+        size = min(self._size(workers), len(self._records))
+        return make_chunk(self._run_id, [self._records.popleft() for _ in range(size)]) if size else None
+
+    def push(self, chunks: Iterable[Chunk]) -> None:
+        """Put chunks first in line."""
+        self._chunks.extendleft(chunks)
+
+    def learn(self, images: int, seconds: float) -> None:
+        """Take note of how long a chunk of so many images took one worker."""
+        self._images, self._elapsed = self._images + images, self._elapsed + seconds
+
+    def _size(self, workers: int) -> int:
+        share = -(
+            -len(self._records) // (2 * workers)
+        )  # so that no worker idles while another finishes the last one
+        if not self._images:
+            return max(1, min(8, self._largest, share))
+        each = max(self._elapsed / self._images, 1e-6)
+        return max(1, min(self._largest, share, int(self._seconds / each)))

@@ -1,0 +1,64 @@
+"""The `dictionary` table: what every column of every table means, beside the numbers themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from retquant.tables.parts import write_part
+from retquant.tables.schemas import (
+    DICTIONARY,
+    IMAGE_ID,
+    RESULT_KEY,
+    TABLES,
+    BiomarkerColumn,
+    TableColumn,
+    standard_error_name,
+)
+
+
+def dictionary_table(columns: Iterable[BiomarkerColumn]) -> pa.Table:
+    """One row a column: biomarkers first, then the columns of the other tables."""
+    rows = [row for column in columns for row in _biomarker_rows(column)]
+    rows += [_plain_row("biomarkers", column) for column in (IMAGE_ID, RESULT_KEY)]
+    rows += [_plain_row(table, column) for table, declared in TABLES.items() for column in declared]
+    names = [column.name for column in DICTIONARY]
+    return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in names]))
+
+
+def write_dictionary(out: Path, columns: Iterable[BiomarkerColumn], *, facts: Mapping[str, Any]) -> None:
+    """Write, or replace, the dictionary of the run in `out`."""
+    write_part(out, "dictionary", dictionary_table(columns), stem="0", facts=dict(facts))
+
+
+def _biomarker_rows(column: BiomarkerColumn) -> list[dict[str, str]]:
+    row = {
+        "table": "biomarkers",
+        "name": column.name,
+        "type": "number",
+        "unit": column.unit,
+        "definition": column.definition,
+        "definition_id": column.definition_id,
+        "version": str(column.version),
+        "reference": column.reference,
+        "direction": column.direction,
+        "modalities": " ".join(column.modalities),
+        "derived_from": column.derived_from or "",
+    }
+    if not column.has_standard_error:
+        return [row]
+    definition = f"Standard error of {column.name}."
+    return [row, row | {"name": standard_error_name(column.name), "definition": definition, "direction": ""}]
+
+
+def _plain_row(table: str, column: TableColumn) -> dict[str, str]:
+    return {
+        "table": table,
+        "name": column.name,
+        "type": column.kind,
+        "unit": column.unit,
+        "definition": column.definition,
+    }

@@ -1,0 +1,92 @@
+"""The tables as JSON Schema: what a row of each holds, for people and programs without Parquet at hand.
+
+`schemas/*.json` are written by `publish` and compared with the code by a test, so that neither drifts alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from retquant.tables.schemas import (
+    DICTIONARY,
+    IMAGE_ID,
+    RESULT_KEY,
+    SCHEMA_VERSION,
+    TABLES,
+    BiomarkerColumn,
+    TableColumn,
+    standard_error_name,
+)
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TYPES = {"text": "string", "number": "number", "integer": "integer", "flag": "boolean"}
+
+_PARTICIPANT_IDS = (
+    IMAGE_ID,
+    TableColumn(name="participant_id", definition="Person; both eyes and all visits share it."),
+    TableColumn(name="eye", definition="OD or OS."),
+    TableColumn(name="visit", definition="Visit or wave."),
+)
+
+
+def table_json_schemas(columns: Iterable[BiomarkerColumn]) -> dict[str, dict[str, Any]]:
+    """JSON Schema of a row of each table, by the table's name."""
+    described = {name: _row_schema(name, declared) for name, declared in TABLES.items()}
+    described["dictionary"] = _row_schema("dictionary", DICTIONARY)
+    described["participants"] = _row_schema("participants", _PARTICIPANT_IDS) | {
+        "additionalProperties": True,  # every other column of the manifest comes through as it is
+    }
+    described["biomarkers"] = _biomarkers_schema(columns)
+    return described
+
+
+def publish(folder: Path, schemas: dict[str, dict[str, Any]]) -> None:
+    """Write each schema to `folder/<name>.json`."""
+    for name, schema in schemas.items():
+        (folder / f"{name}.json").write_text(canonical(schema), encoding="utf-8")
+
+
+def canonical(schema: dict[str, Any]) -> str:
+    """The text that a schema has on disk."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _row_schema(name: str, columns: Iterable[TableColumn]) -> dict[str, Any]:
+    properties = {}
+    for column in columns:
+        required = column in (IMAGE_ID, RESULT_KEY)
+        kind: Any = _TYPES[column.kind] if required else [_TYPES[column.kind], "null"]
+        properties[column.name] = {"type": kind, "description": column.definition}
+        if column.unit:
+            properties[column.name]["unit"] = column.unit
+    return {
+        "$schema": _DIALECT,
+        "title": f"A row of the table {name}",
+        "version": SCHEMA_VERSION,
+        "type": "object",
+        "properties": properties,
+        "required": [column.name for column in (IMAGE_ID, RESULT_KEY) if column.name in properties],
+        "additionalProperties": False,
+    }
+
+
+def _biomarkers_schema(columns: Iterable[BiomarkerColumn]) -> dict[str, Any]:
+    schema = _row_schema("biomarkers", (IMAGE_ID, RESULT_KEY))
+    for column in columns:
+        schema["properties"][column.name] = {
+            "type": ["number", "null"],
+            "description": column.definition,
+            "unit": column.unit,
+            "definition_id": column.definition_id,
+            "reference": column.reference,
+        }
+        if column.has_standard_error:
+            schema["properties"][standard_error_name(column.name)] = {
+                "type": ["number", "null"],
+                "description": f"Standard error of {column.name}.",
+                "unit": column.unit,
+            }
+    return schema

@@ -1,0 +1,202 @@
+"""The columns of every table, declared once: Arrow schemas, the dictionary and `schemas/*.json` all come from here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import pyarrow as pa
+
+SCHEMA_VERSION = "1"
+
+_ARROW = {"text": pa.string(), "number": pa.float32(), "integer": pa.int32(), "flag": pa.bool_()}
+
+
+class BiomarkerColumn(Protocol):
+    """What a table needs to know of a registered biomarker."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def definition(self) -> str: ...
+    @property
+    def definition_id(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def direction(self) -> str: ...
+    @property
+    def modalities(self) -> tuple[str, ...]: ...
+    @property
+    def derived_from(self) -> str | None: ...
+    @property
+    def has_standard_error(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableColumn:
+    """A column of a table other than `biomarkers`."""
+
+    name: str
+    kind: Literal["text", "number", "integer", "flag"] = "text"
+    unit: str = ""  # UCUM; "" for text, ids and flags
+    definition: str
+
+
+def _text(name: str, definition: str) -> TableColumn:
+    return TableColumn(name=name, definition=definition)
+
+
+def _number(name: str, unit: str, definition: str) -> TableColumn:
+    return TableColumn(name=name, kind="number", unit=unit, definition=definition)
+
+
+def _index(name: str, definition: str) -> TableColumn:
+    return TableColumn(name=name, kind="integer", definition=definition)
+
+
+IMAGE_ID = _text("image_id", "Name of the image, unique in the manifest.")
+RESULT_KEY = _text(
+    "result_key",
+    "Digest of everything that the image's result depends on: files, settings, models, definitions.",
+)
+_STRUCTURE = _text("structure", "What the centre line belongs to: vessel, artery or vein.")
+_X = _number("x", "px", "Distance from the image's left edge, pixel centres at whole numbers.")
+_Y = _number("y", "px", "Distance from the image's top edge, pixel centres at whole numbers.")
+
+TABLES: Mapping[str, tuple[TableColumn, ...]] = {
+    "vessels": (
+        IMAGE_ID,
+        _STRUCTURE,
+        _index("segment", "Number of the segment within image and structure, from 0."),
+        TableColumn(name="is_loop", kind="flag", definition="The segment is closed on itself."),
+        _index("start_node", "Node at the segment's first point."),
+        _index("end_node", "Node at the segment's last point."),
+        _number("start_x", "px", "x of the first point."),
+        _number("start_y", "px", "y of the first point."),
+        _number("end_x", "px", "x of the last point."),
+        _number("end_y", "px", "y of the last point."),
+        _number("length_px", "px", "Length along the smooth centre line."),
+        _number("chord_px", "px", "Distance between first and last point."),
+        _number("calibre_px", "px", "Mean width along the segment, edge to edge."),
+        _number("length_um", "um", "Length along the smooth centre line; empty where the scale is unknown."),
+        _number("calibre_um", "um", "Mean width along the segment; empty where the scale is unknown."),
+        _number("tortuosity_hart1", "1", "Length over chord, minus one."),
+        _number("tortuosity_grisan", "1/px", "Grisan's tortuosity density of the segment."),
+    ),
+    "bifurcations": (
+        IMAGE_ID,
+        _STRUCTURE,
+        _index("bifurcation", "Number of the bifurcation within image and structure, from 0."),
+        _index("node", "Node at which the parent divides."),
+        _X,
+        _Y,
+        _index("parent_segment", "Segment that divides."),
+        _index("wide_daughter_segment", "The wider daughter."),
+        _index("narrow_daughter_segment", "The narrower daughter."),
+        _number("angle_deg", "deg", "Angle between the daughters' tangents."),
+        _number("asymmetry_deg", "deg", "Difference of the daughters' angles to the parent's direction."),
+        _number("parent_calibre_px", "px", "Width of the parent near the bifurcation."),
+        _number("wide_daughter_calibre_px", "px", "Width of the wider daughter near the bifurcation."),
+        _number("narrow_daughter_calibre_px", "px", "Width of the narrower daughter near the bifurcation."),
+    ),
+    "crossings": (IMAGE_ID, _STRUCTURE, _X, _Y),
+    "quality": (
+        IMAGE_ID,
+        _text("grade", "good, usable or reject."),
+        _text("gate", "What the grade kept from being measured; empty where nothing."),
+        _text("laterality_inferred", "Eye as the picture shows it: OD, OS or empty."),
+        _text("centring", "What the picture is centred on: macula, disc or other."),
+        _text("scale_source", "Where micrometres per pixel come from."),
+        _text("magnification_source", "Which measurements of the eye corrected the magnification."),
+        _text("vessel_source", "Model, or mask file's column, that the vessels come from."),
+        _index("width_px", "Width of the image in pixels."),
+        _index("height_px", "Height of the image in pixels."),
+        _text("notes", "Anything else that was noticed."),
+    ),
+    "missing": (
+        IMAGE_ID,
+        _text("biomarker", "Column of `biomarkers` that is empty for this image."),
+        _text("reason", "Why, one of a closed list."),
+    ),
+    "failures": (
+        IMAGE_ID,
+        RESULT_KEY,
+        _text("stage", "Where it failed: read, quality, segment, measure, worker."),
+        _text("error", "Class of the error."),
+        _text("where", "File or setting that the error concerns."),
+        _text("message", "What is wrong."),
+        _text("hint", "What to do about it."),
+        _text("traceback_digest", "Equal for failures that happened at the same place of the code."),
+    ),
+}
+"""Tables with rows from many images, but for `biomarkers`, whose columns are the registry's."""
+
+DICTIONARY = (
+    _text("table", "Table that has the column."),
+    _text("name", "Name of the column."),
+    _text("type", "text, number, integer or flag."),
+    _text("unit", "UCUM unit."),
+    _text("definition", "What the column holds."),
+    _text("definition_id", "Formula that the column is an instance of."),
+    _text("version", "Version of the formula; rises when the numbers change."),
+    _text("reference", "Paper that defines it."),
+    _text("direction", "higher_is_better, higher_is_worse or neither."),
+    _text("modalities", "Kinds of image that have it."),
+    _text("derived_from", "Columns that it is a function of."),
+)
+
+CHUNK_TABLES = (*TABLES, "biomarkers")
+"""Tables that chunks write, in writing order: `biomarkers` comes last, since it commits the chunk."""
+
+ID_COLUMNS = frozenset(
+    {"image_id", "structure", "biomarker", "reason", "stage", "error", "grade", "participant_id"}
+)
+"""Columns with few distinct values, the only ones worth a Parquet dictionary (PERFORMANCE §4)."""
+
+
+def standard_error_name(name: str) -> str:
+    """Column that holds the standard error of column `name`."""
+    return f"{name}__se"
+
+
+def biomarkers_schema(columns: Iterable[BiomarkerColumn]) -> pa.Schema:
+    """Arrow schema of `biomarkers`: ids, then one float32 column a biomarker with its metadata."""
+    fields = [_arrow_field(IMAGE_ID), _arrow_field(RESULT_KEY)]
+    for column in columns:
+        metadata = {
+            "unit": column.unit,
+            "definition": column.definition,
+            "definition_id": column.definition_id,
+            "version": str(column.version),
+            "reference": column.reference,
+            "direction": column.direction,
+        }
+        fields.append(pa.field(column.name, pa.float32(), metadata=metadata))
+        if column.has_standard_error:
+            error = metadata | {"definition": f"Standard error of {column.name}.", "direction": ""}
+            fields.append(pa.field(standard_error_name(column.name), pa.float32(), metadata=error))
+    return pa.schema(fields)
+
+
+def table_schemas(columns: Iterable[BiomarkerColumn]) -> dict[str, pa.Schema]:
+    """Arrow schema of each table that chunks write."""
+    schemas = {name: pa.schema([_arrow_field(column) for column in table]) for name, table in TABLES.items()}
+    return schemas | {"biomarkers": biomarkers_schema(columns)}
+
+
+def file_metadata(**facts: object) -> dict[bytes, bytes]:
+    """Parquet file metadata under the key `retquant`: schema version and whatever else the file must tell."""
+    return {b"retquant": json.dumps({"schema_version": SCHEMA_VERSION, **facts}, sort_keys=True).encode()}
+
+
+def _arrow_field(column: TableColumn) -> pa.Field:
+    return pa.field(
+        column.name, _ARROW[column.kind], metadata={"unit": column.unit, "definition": column.definition}
+    )

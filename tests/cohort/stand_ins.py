@@ -1,0 +1,151 @@
+"""A small cohort that takes the place of photographs, and a process that measures it without a model.
+
+Images are text files: `value 3` is measured, `bad` cannot be read, `poison` ends the process that touches it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from retquant.cohort import ClusterSettings, CohortSettings, Study
+from retquant.errors import ImageError
+from retquant.manifest.records import ImageRecord
+from retquant.tables.rows import ImageRows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A registered biomarker, as far as tables look at it."""
+
+    name: str
+    unit: str = "1"
+    definition: str = "A number that stands in."
+    definition_id: str = "stand_in"
+    version: int = 1
+    reference: str = "None2000"
+    direction: str = "neither"
+    modalities: tuple[str, ...] = ("cfp",)
+    derived_from: str | None = None
+    has_standard_error: bool = False
+
+
+DENSITY = Column(name="vessel_area_density_fov", direction="higher_is_better")
+TORTUOSITY = Column(
+    name="vessel_tortuosity_hart1_median_fov", direction="higher_is_worse", has_standard_error=True
+)
+AREA = Column(name="disc_area", unit="mm2")
+COLUMNS = (DENSITY, TORTUOSITY, AREA)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Measures a text file. The number written in it is the density."""
+
+    pause: float = 0.0  # seconds an image
+
+    def __call__(self, record: ImageRecord) -> ImageRows:
+        try:
+            text = record.image.read_text()
+        except FileNotFoundError:
+            raise ImageError("there is no such file", where=str(record.image), remedy="mend the path") from None
+        time.sleep(self.pause)
+        if text.startswith("poison"):
+            os._exit(9)
+        if text.startswith("bug"):
+            return ImageRows(biomarkers={DENSITY.name: float("nan")})
+        if not text.startswith("value"):
+            raise ImageError(f"{text!r} is no picture", where=str(record.image), remedy="give another file")
+        number = float(text.split()[1])
+        segments = int(number) % 4
+        return ImageRows(
+            biomarkers={
+                DENSITY.name: number,
+                TORTUOSITY.name: number / 3,
+                TORTUOSITY.name + "__se": 0.25,
+                AREA.name: float("nan"),
+            },
+            missing={AREA.name: "no_disc"},
+            tables={
+                "vessels": {
+                    "structure": ["vessel"] * segments,
+                    "segment": list(range(segments)),
+                    "length_px": [number] * segments,
+                },
+                "quality": {"grade": ["good"]},
+            },
+            artifacts={f"overlays/{record.image_id}.png": text.encode()},
+            seconds={"read": 0.001},
+        )
+
+
+class Cohort:
+    """A folder with images, their manifest, and the run that they give."""
+
+    def __init__(self, folder: Path, texts: dict[str, str]) -> None:
+        self.folder = folder
+        self.out = folder / "run"
+        self.manifest = folder / "manifest.csv"
+        self.labels = dict.fromkeys(texts, 0)
+        self.config_digest = "settings-1"
+        self.columns: tuple[Column, ...] = COLUMNS
+        for image_id, text in texts.items():
+            self.write(image_id, text)
+        self._write_manifest()
+
+    def write(self, image_id: str, text: str) -> None:
+        """Give an image (new) content."""
+        (self.folder / f"{image_id}.txt").write_text(text)
+
+    def label(self, image_id: str, value: int) -> None:
+        """Correct the label of an image."""
+        self.labels[image_id] = value
+        self._write_manifest()
+
+    def drop(self, image_id: str) -> None:
+        """Take an image out of the manifest."""
+        del self.labels[image_id]
+        self._write_manifest()
+
+    def study(self, pause: float = 0.0) -> Study:
+        """What `run` is given."""
+        return Study(
+            manifest=self.manifest,
+            records=self._records(),
+            participants=pa.table(
+                {
+                    "image_id": list(self.labels),
+                    "participant_id": [image_id[:2] for image_id in self.labels],
+                    "eye": ["OD" if n % 2 == 0 else "OS" for n in range(len(self.labels))],
+                    "diabetes": list(self.labels.values()),
+                }
+            ),
+            process=Measure(pause),
+            columns=self.columns,
+            config_digest=self.config_digest,
+            config_toml="[images]\n",
+        )
+
+    def _records(self) -> list[ImageRecord]:
+        return [
+            ImageRecord(image_id=image_id, image=self.folder / f"{image_id}.txt", row=row, modality="cfp")
+            for row, image_id in enumerate(self.labels, start=2)
+        ]
+
+    def _write_manifest(self) -> None:
+        rows = [f"{image_id}.txt,{label}" for image_id, label in self.labels.items()]
+        self.manifest.write_text("\n".join(["image,diabetes", *rows]))
+
+
+def in_process(**changes: object) -> CohortSettings:
+    """Settings of a run without Dask."""
+    return CohortSettings(**{"cluster": ClusterSettings(workers=0), "chunk_images": 4, **changes})
+
+
+def values(count: int) -> dict[str, str]:
+    """Texts of so many good images."""
+    return {f"{n:02d}-eye": f"value {n}" for n in range(count)}
