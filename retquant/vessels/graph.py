@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 END, BRANCH, BORDER, CROSSING, LOOP = range(5)
-"""Kinds of node: free end, junction, cut by the field's edge, vessels passing each other, seam of a closed loop."""
+"""Kinds of node: free end, junction, cut by the field's edge, vessels passing each other, seam of a loop."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,0 +1,308 @@
+"""One structure's mask becomes its vessel graph: the whole way, top to bottom."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+import networkx as nx
+import numpy as np
+
+from retquant.config import VesselSettings
+from retquant.segmentation.segmentation import TargetMask
+from retquant.vessels.centerline import (
+    FEWEST_POINTS,
+    Lines,
+    calibre_along,
+    final_middle,
+    near_crossings,
+    near_nodes,
+    skeleton_lines,
+    stiff_middle,
+)
+from retquant.vessels.cleaning import remove_small_parts, remove_spurs
+from retquant.vessels.crossings import resolve_crossings
+from retquant.vessels.edges import MARGIN, EdgeMap, border_distance, edge_map
+from retquant.vessels.ends import prolonged, settled, tip_positions
+from retquant.vessels.graph import BORDER, BRANCH, END, LOOP, Bifurcations, Nodes, VesselGraph
+from retquant.vessels.junctions import Arm, find_bifurcations, meeting_point
+from retquant.vessels.packing import arc_positions, pack, resample
+from retquant.vessels.skeleton import fill_pinholes, radius_map, thin
+from retquant.vessels.smoothing import frame
+from retquant.vessels.trace import Strand, trace
+
+_ERROR_PX = {False: 0.02, True: 0.10}
+"""How far the middle of a vessel may be off on average over a few calibres: hard masks (True) and others."""
+
+
+def build_graph(
+    target: TargetMask,
+    *,
+    structure: str,
+    fov: np.ndarray,
+    settings: VesselSettings,
+    disc_center: tuple[float, float] | None = None,
+) -> VesselGraph:
+    """The vessels of `target` inside `fov` (H, W) bool as smooth centre lines with calibre between nodes.
+
+    `disc_center` (row, col) directs the bifurcations: the parent is the segment that leads to the disc.
+    """
+    field = np.ascontiguousarray(fov).view(np.uint8) != 0 if fov.dtype == bool else fov > 0
+    diameter = field_diameter(field)
+    mask = fill_pinholes(target.mask & field, (settings.largest_pinhole_field_share * diameter) ** 2)
+    network, crossings = _network(mask, diameter, settings)
+    if network.number_of_edges() == 0:
+        return empty_graph(structure, mask.shape)
+    probability = np.where(mask & ~target.mask, np.uint8(255), target.probability)
+    return _measured(
+        network,
+        edge_map(probability, field),
+        crossings=crossings,
+        structure=structure,
+        error_px=_ERROR_PX[target.is_hard],
+        disc_center=disc_center,
+    )
+
+
+def field_diameter(field: np.ndarray) -> float:
+    """Pixels: the longer side of the box round the field."""
+    rows, cols = np.flatnonzero(field.any(axis=1)), np.flatnonzero(field.any(axis=0))
+    return float(max(np.ptp(rows), np.ptp(cols)) + 1) if len(rows) else 0.0
+
+
+def _network(mask: np.ndarray, diameter: float, settings: VesselSettings) -> tuple[nx.MultiGraph, np.ndarray]:
+    network = trace(thin(mask), radius_map(mask))
+    remove_spurs(network, shortest_calibres=settings.shortest_spur_calibres)
+    remove_small_parts(
+        network,
+        shortest_px=settings.smallest_part_field_share * diameter,
+        shortest_calibres=settings.smallest_part_calibres,
+    )
+    crossings = resolve_crossings(
+        network,
+        widest_calibres=settings.crossing_width_calibres,
+        largest_turn_deg=settings.crossing_turn_deg,
+        smallest_calibre_ratio=settings.crossing_calibre_ratio,
+    )
+    return network, crossings
+
+
+def _measured(
+    network: nx.MultiGraph,
+    target: EdgeMap,
+    *,
+    crossings: np.ndarray,
+    structure: str,
+    error_px: float,
+    disc_center: tuple[float, float] | None,
+) -> VesselGraph:
+    names = list(network)
+    number = {name: i for i, name in enumerate(names)}
+    position = np.array([network.nodes[name]["position"] for name in names])
+    radius = np.array([network.nodes[name]["radius"] for name in names])
+    degree = np.array([network.degree(name) for name in names])
+    strands: list[Strand] = []
+    joints = []
+    for u, v, strand in network.edges(data="strand"):
+        strands.append(strand)
+        joints.append((number[strand.first], number[v if strand.first == u else u]))
+    ends = np.array(joints, dtype=np.intp)
+    is_free = degree[ends] == 1
+
+    lines = skeleton_lines(strands, position[ends], radius[ends], is_free)
+    lines = stiff_middle(lines, target)
+    met = _meetings(lines, ends, position, radius, degree)
+    lines = _led_to_nodes(lines, strands, ends, skeleton_nodes=position, nodes=met, radius=radius)
+    lines = prolonged(lines)
+    lines = stiff_middle(lines, target)
+    lines = final_middle(lines, target, error_px=error_px)
+
+    lines, tangent, curvature, is_border = _settle_ends(lines, target)
+    position = met.copy()
+    for end, tips in ((0, lines.starts[:-1]), (1, lines.starts[1:] - 1)):
+        position[ends[is_free[:, end], end]] = lines.points[tips[is_free[:, end]]]
+    kind = np.where(degree == 1, END, np.where(degree == 2, LOOP, BRANCH))
+    kind[ends[is_border]] = BORDER
+    nodes = Nodes(position=position, degree=degree, kind=kind)
+    shape = (target.height.shape[0] - 2 * MARGIN, target.height.shape[1] - 2 * MARGIN)
+    return _assembled(
+        lines, target, nodes, ends, (tangent, curvature), (structure, shape, crossings, disc_center)
+    )
+
+
+def _meetings(
+    lines: Lines, ends: np.ndarray, position: np.ndarray, radius: np.ndarray, degree: np.ndarray
+) -> np.ndarray:
+    """(N, 2) where the arms of each junction meet; the skeleton's own position at other nodes."""
+    met = position.copy()
+    arms: dict[int, list[np.ndarray]] = defaultdict(list)
+    for b, pair in enumerate(ends.tolist()):
+        run = slice(lines.starts[b], lines.starts[b + 1])
+        reach = max(int(2 * lines.calibre[b] / lines.step[b]), 4)
+        for end, node in enumerate(pair):
+            if degree[node] > 2:
+                points, blind = lines.points[run], lines.blind[run]
+                points, blind = (points[::-1], blind[::-1]) if end else (points, blind)
+                clear = int(np.argmin(blind)) if not blind.all() else len(blind)
+                arms[node].append(points[clear : clear + reach])
+    for node, leaving in arms.items():
+        met[node] = meeting_point(leaving, skeleton_node=position[node], radius=float(radius[node]))
+    return met
+
+
+def _led_to_nodes(
+    lines: Lines,
+    strands: list[Strand],
+    ends: np.ndarray,
+    *,
+    skeleton_nodes: np.ndarray,
+    nodes: np.ndarray,
+    radius: np.ndarray,
+) -> Lines:
+    """The lines cut back to where they are clear of a junction, then led straight to where its arms meet."""
+    pieces, thickness = [], []
+    for b, pair in enumerate(ends.tolist()):
+        run = slice(lines.starts[b], lines.starts[b + 1])
+        points, thick, blind = lines.points[run], lines.radius[run], lines.blind[run]
+        for end, node in enumerate(pair):
+            points, thick, blind = points[::-1], thick[::-1], blind[::-1]
+            if lines.is_free[b, 1 - end]:
+                continue  # the loop looks at the last end first, for each turn reverses the line
+            node = pair[1 - end]
+            clear = int(np.argmin(blind)) if not blind.all() else len(blind) - 1
+            clear = min(max(clear, 1), len(points) - 1)
+            onward = points[clear] - points[min(clear + 4, len(points) - 1)]
+            while clear < len(points) - 2 and (nodes[node] - points[clear]) @ onward <= 0 and len(onward):
+                clear += 1  # the arm overshoots the meeting point
+            points = np.concatenate([nodes[node][None], points[clear:]])
+            thick = np.concatenate([thick[:1], thick[clear:]])
+            blind = np.concatenate([[True], blind[clear:]])
+        pieces.append(points)
+        thickness.append(thick)
+    points, starts = pack(pieces)
+    points, starts, channel = resample(
+        points, starts, np.concatenate(thickness)[:, None], step=lines.step, fewest=FEWEST_POINTS
+    )
+    reach = np.where(lines.is_free, -1.0, radius[ends])
+    blind = near_nodes(points, starts, skeleton_nodes[ends], reach) | near_crossings(points, starts, strands)
+    middle = (skeleton_nodes + nodes) / 2
+    blind |= near_nodes(points, starts, nodes[ends], reach) | near_nodes(points, starts, middle[ends], reach)
+    arc = arc_positions(points, starts)
+    step = np.maximum(arc[starts[1:] - 1] / (np.diff(starts) - 1), 1e-6)
+    return replace(lines, points=points, starts=starts, radius=channel[:, 0], step=step, blind=blind)
+
+
+def _settle_ends(lines: Lines, target: EdgeMap) -> tuple[Lines, np.ndarray, np.ndarray, np.ndarray]:
+    """The lines cut to where their vessels end, their tangents and curvature, and (B, 2) ends cut by the border."""
+    tips = tip_positions(lines, target)
+    arc = arc_positions(lines.points, lines.starts)
+    half = _end_radius(lines, target)
+    outer = np.stack([lines.points[lines.starts[:-1]], lines.points[lines.starts[1:] - 1]], axis=1)
+    for b, end in np.argwhere(np.isfinite(tips)):
+        run = slice(lines.starts[b], lines.starts[b + 1])
+        outer[b, end] = [np.interp(tips[b, end], arc[run], lines.points[run, axis]) for axis in (0, 1)]
+    near = border_distance(target, outer.reshape(-1, 2)).reshape(-1, 2)
+    is_border = lines.is_free & np.isfinite(tips) & (near <= np.maximum(2 * half, 2.0))
+    span = settled(lines, tips, end_radius=half, is_border=is_border)
+    tangent, curvature = frame(lines.points, lines.starts)
+    points, starts, channels = resample(
+        lines.points,
+        lines.starts,
+        np.column_stack([lines.radius, lines.blind, tangent, curvature]),
+        step=lines.step,
+        fewest=FEWEST_POINTS,
+        span=span,
+    )
+    cut = replace(lines, points=points, starts=starts, radius=channels[:, 0], blind=channels[:, 1] > 0.5)
+    length = np.hypot(*channels[:, 2:4].T)
+    unit = channels[:, 2:4] / np.where(length > 0, length, 1.0)[:, None]
+    return cut, unit, channels[:, 4], is_border
+
+
+def _end_radius(lines: Lines, target: EdgeMap) -> np.ndarray:
+    """(B, 2) pixels: half the width over the last measured points before each end."""
+    width = calibre_along(lines, target, frame(lines.points, lines.starts)[0])
+    half = np.column_stack([lines.calibre, lines.calibre]) / 2
+    for b in np.flatnonzero(lines.is_free.any(axis=1)):
+        measured = width[lines.starts[b] : lines.starts[b + 1]]
+        measured = measured[np.isfinite(measured)]
+        if len(measured):
+            half[b] = np.median(measured[:18]) / 2, np.median(measured[-18:]) / 2
+    return half
+
+
+def _assembled(
+    lines: Lines,
+    target: EdgeMap,
+    nodes: Nodes,
+    ends: np.ndarray,
+    geometry: tuple[np.ndarray, np.ndarray],
+    about: tuple[str, tuple[int, int], np.ndarray, tuple[float, float] | None],
+) -> VesselGraph:
+    structure, shape, crossings, disc_center = about
+    tangent, curvature = geometry
+    points, starts = lines.points.copy(), lines.starts
+    points[starts[:-1]], points[starts[1:] - 1] = nodes.position[ends[:, 0]], nodes.position[ends[:, 1]]
+    calibre = calibre_along(lines, target, tangent)
+    arc = arc_positions(points, starts)
+    arms: dict[int, list[Arm]] = defaultdict(list)
+    for b, pair in enumerate(ends.tolist()):
+        for end, node in enumerate(pair):
+            if nodes.kind[node] == BRANCH:
+                arms[node].append(_arm(b, end, lines, points, arc, calibre))
+    return VesselGraph(
+        structure=structure,
+        shape=shape,
+        points=points,
+        starts=starts,
+        tangent=tangent,
+        curvature=curvature,
+        calibre=calibre,
+        source=ends[:, 0],
+        target=ends[:, 1],
+        is_loop=ends[:, 0] == ends[:, 1],
+        nodes=nodes,
+        bifurcations=find_bifurcations(
+            arms, nodes, ends=ends, arc_length=arc[starts[1:] - 1], disc_center=disc_center
+        ),
+        crossings=crossings,
+    )
+
+
+def _arm(b: int, end: int, lines: Lines, points: np.ndarray, arc: np.ndarray, calibre: np.ndarray) -> Arm:
+    run = slice(lines.starts[b], lines.starts[b + 1])
+    at, along, width, blind = points[run], arc[run], calibre[run], lines.blind[run]
+    if end:
+        at, along, width, blind = at[::-1], along[-1] - along[::-1], width[::-1], blind[::-1]
+    clear = float(along[-1]) if blind.all() else float(along[np.argmin(blind)])
+    return Arm(segment=b, points=at, arc=along, calibre=width, clear=clear)
+
+
+def empty_graph(structure: str, shape: tuple[int, ...]) -> VesselGraph:
+    """A graph without vessels."""
+    none, whole = np.zeros(0), np.zeros(0, dtype=np.intp)
+    pairs = np.zeros((0, 2))
+    return VesselGraph(
+        structure=structure,
+        shape=(int(shape[0]), int(shape[1])),
+        points=pairs,
+        starts=np.zeros(1, dtype=np.intp),
+        tangent=pairs,
+        curvature=none,
+        calibre=none,
+        source=whole,
+        target=whole,
+        is_loop=np.zeros(0, dtype=bool),
+        nodes=Nodes(position=pairs, degree=whole, kind=whole),
+        bifurcations=Bifurcations(
+            position=pairs,
+            node=whole,
+            parent=whole,
+            daughters=np.zeros((0, 2), dtype=np.intp),
+            angle=none,
+            asymmetry=none,
+            parent_calibre=none,
+            daughter_calibre=pairs,
+        ),
+        crossings=pairs,
+    )

@@ -1,0 +1,195 @@
+"""Smooth sub-pixel centre lines: skeleton paths led to the middle between a vessel's edges, then smoothed.
+
+Three rounds: the skeleton is smoothed enough to give normals; the middle of the edges along each normal
+replaces the skeleton, junctions are set where their arms meet and free ends are prolonged; the middle is
+measured again and the smoothest line within its error is kept. Rules for ends: a vessel is the trace of a
+disc along its centre line, so the line stops one radius before a free tip, and runs to the very edge where
+the field's border cuts the vessel.
+
+Shapes: B lines, P points summed over lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from retquant.vessels.edges import EdgeMap, edges
+from retquant.vessels.packing import arc_positions, owner, pack, resample
+from retquant.vessels.smoothing import frame, smooth, smooth_within_error, strength
+from retquant.vessels.trace import Strand
+
+FEWEST_POINTS = 13  # a segment of any length has some samples of its calibre
+_COARSE = 4.0  # calibres: waves of the skeleton shorter than this are pixel noise
+_LONGEST = 60.0  # calibres: the stiffest line, straight to 1e-3 rad over a whole field
+_SHORTEST = 2.0  # calibres: bends tighter than this are the edge's, not the vessel's
+_GUESS = 1e-4  # weight of a point whose edges are not known
+_PIN = 1e4  # weight of a line's end at a junction
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Lines:
+    """Centre lines in the making."""
+
+    points: np.ndarray  # (P, 2)
+    starts: np.ndarray  # (B + 1,)
+    radius: np.ndarray  # (P,) pixels, from the distance map
+    step: np.ndarray  # (B,) pixels between points
+    calibre: np.ndarray  # (B,) pixels, typical of the line
+    blind: np.ndarray  # (P,) bool: inside a junction or crossing, where edges are not this vessel's
+    is_free: np.ndarray  # (B, 2) bool: the first, last end is a tip
+
+
+def typical_calibre(strand: Strand) -> float:
+    """Pixels across the strand, from the distance map; at least one."""
+    return max(2 * float(np.median(strand.radius)), 1.0)
+
+
+def skeleton_lines(
+    strands: Sequence[Strand], nodes: np.ndarray, radii: np.ndarray, is_free: np.ndarray
+) -> Lines:
+    """Evenly spaced lines along the strands, free tips cut back by a radius (thinning may hook them).
+
+    `nodes` (B, 2, 2) and `radii` (B, 2) are the positions and radii at both ends of each strand.
+    """
+    calibre = np.array([typical_calibre(strand) for strand in strands])
+    cut = [_without_tips(strand, free) for strand, free in zip(strands, is_free, strict=True)]
+    points, starts = pack([path for path, _ in cut])
+    radius = np.concatenate([radius for _, radius in cut])
+    step = np.clip(calibre / 6, 0.75, 3.0)
+    points, starts, channel = resample(points, starts, radius[:, None], step=step, fewest=FEWEST_POINTS)
+    step = _steps(points, starts)
+    blind = near_nodes(points, starts, nodes, np.where(is_free, -1.0, radii))
+    blind |= near_crossings(points, starts, strands)
+    lines = Lines(
+        points=points,
+        starts=starts,
+        radius=channel[:, 0],
+        step=step,
+        calibre=calibre,
+        blind=blind,
+        is_free=is_free,
+    )
+    weight = np.where(blind, _GUESS * 100, 1.0)
+    return replace(lines, points=_stiff(lines, points, weight))
+
+
+def near_nodes(points: np.ndarray, starts: np.ndarray, nodes: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """(P,) bool: within 1.2 radii and a pixel of the node at either end; a negative radius is no node.
+
+    The middle of a branch parts from its axis only up to one radius from the junction of the medial axes,
+    whatever the angle between the branches.
+    """
+    which = owner(starts)
+    blind = np.zeros(len(points), dtype=bool)
+    for end in (0, 1):
+        away = np.hypot(*(points - nodes[which, end]).T)
+        reach = np.where(radii[:, end] >= 0, 1.2 * radii[:, end] + 1.0, -1.0)
+        blind |= away <= reach[which]
+    return blind
+
+
+def near_crossings(points: np.ndarray, starts: np.ndarray, strands: Sequence[Strand]) -> np.ndarray:
+    """(P,) bool: where another vessel crosses."""
+    blind = np.zeros(len(points), dtype=bool)
+    for b, strand in enumerate(strands):
+        run = slice(starts[b], starts[b + 1])
+        for row, col, radius in strand.blind:
+            blind[run] |= np.hypot(points[run, 0] - row, points[run, 1] - col) <= 1.2 * radius + 1.0
+    return blind
+
+
+def centred(lines: Lines, target: EdgeMap) -> tuple[np.ndarray, np.ndarray]:
+    """(P, 2) middle between the edges at each point, and (P,) its weight: 1 measured, next to 0 guessed."""
+    tangent, _ = frame(lines.points, lines.starts)
+    normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
+    sides = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0)
+    width = sides.sum(axis=1)
+    typical = segment_median(np.where(lines.blind, np.nan, width), lines.starts)[owner(lines.starts)]
+    with np.errstate(invalid="ignore"):
+        good = ~lines.blind & (width < 1.5 * typical + 0.5) & (width > 0.6 * typical - 0.5)
+    offset = np.where(good, (sides[:, 0] - sides[:, 1]) / 2, 0.0)
+    return lines.points + offset[:, None] * normal, np.where(good, 1.0, _GUESS)
+
+
+def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndarray:
+    """(P,) pixels from edge to edge across each line.
+
+    NaN inside junctions and crossings, where the normal runs into another vessel (more than 1.6 times the
+    line's median), and where the edge is the field's.
+    """
+    normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
+    width = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0).sum(axis=1)
+    width[lines.blind] = np.nan
+    typical = segment_median(width, lines.starts)[owner(lines.starts)]
+    with np.errstate(invalid="ignore"):
+        return np.where(width <= 1.6 * typical + 0.5, width, np.nan)
+
+
+def segment_median(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(B,) median of the finite values of each line; NaN where there is none."""
+    which = owner(starts)
+    order = np.lexsort((values, which))  # NaN sorts last within its line
+    count = (
+        np.add.reduceat(np.isfinite(values).astype(np.intp), starts[:-1])
+        if len(starts) > 1
+        else np.zeros(0, int)
+    )
+    ranked = values[order]
+    low = starts[:-1] + np.maximum(count - 1, 0) // 2
+    high = starts[:-1] + count // 2
+    high = np.minimum(high, starts[1:] - 1)
+    return np.where(count > 0, (ranked[low] + ranked[high]) / 2, np.nan)
+
+
+def stiff_middle(lines: Lines, target: EdgeMap) -> Lines:
+    """The lines moved to the middle of the vessel, waves below a few calibres smoothed away."""
+    data, weight = centred(lines, target)
+    return replace(lines, points=_stiff(lines, data, weight))
+
+
+def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> Lines:
+    """The lines moved to the middle of the vessel, as smooth as its error of about `error_px` allows."""
+    data, weight = centred(lines, target)
+    weight = _pinned(lines, weight)
+    wavelength = lines.calibre / lines.step
+    points = smooth_within_error(
+        data,
+        weight,
+        lines.starts,
+        longest=_LONGEST * wavelength,
+        shortest=_SHORTEST * wavelength,
+        error_px=error_px,
+    )
+    return replace(lines, points=points)
+
+
+def _stiff(lines: Lines, data: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    penalty = strength(_COARSE * lines.calibre / lines.step)[owner(lines.starts)]
+    return smooth(data, _pinned(lines, weight), lines.starts, penalty=penalty)
+
+
+def _pinned(lines: Lines, weight: np.ndarray) -> np.ndarray:
+    weight = weight.copy()
+    weight[lines.starts[:-1][~lines.is_free[:, 0]]] = _PIN
+    weight[(lines.starts[1:] - 1)[~lines.is_free[:, 1]]] = _PIN
+    return weight
+
+
+def _steps(points: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    arc = arc_positions(points, starts)
+    return np.maximum(arc[starts[1:] - 1] / (np.diff(starts) - 1), 1e-6)
+
+
+def _without_tips(strand: Strand, is_free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    path, radius = strand.path, strand.radius
+    back = float(np.median(radius))
+    steps = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    low = back if is_free[0] else 0.0
+    high = steps[-1] - (back if is_free[1] else 0.0)
+    if not is_free.any() or high - low < 2 * back + 1:
+        return path, radius
+    keep = (steps >= low) & (steps <= high)
+    return path[keep], radius[keep]

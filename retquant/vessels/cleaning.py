@@ -1,0 +1,66 @@
+"""What is not a vessel leaves the network: spurs of the thinning, and parts too small to be one."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+
+from retquant.vessels.trace import Strand, join
+
+
+def remove_spurs(network: nx.MultiGraph, *, shortest_calibres: float) -> None:
+    """Remove in place each side branch shorter than `shortest_calibres` local calibres, the shortest first.
+
+    A spur is a strand with one free end; its length counts from the junction, where the local calibre is
+    twice the radius of the largest disc. Where two strands remain, they become one. At a fork of two spurs
+    the longer one stays, for it is the vessel's end.
+    """
+    queue = sorted(_spurs(network, shortest_calibres), key=lambda spur: spur[0])
+    while queue:
+        for length, tip, node in queue:
+            if network.has_node(tip) and network.has_node(node) and network.degree(node) > 2:
+                key = next(iter(network[tip][node])) if network.has_edge(tip, node) else None
+                if key is None or network[tip][node][key]["strand"].length > length + 1e-9:
+                    continue  # joined to something longer meanwhile
+                network.remove_node(tip)
+                dissolve(network, node)
+        queue = sorted(_spurs(network, shortest_calibres), key=lambda spur: spur[0])
+
+
+def _spurs(network: nx.MultiGraph, shortest_calibres: float) -> list[tuple[float, int, int]]:
+    found = []
+    for tip, degree in network.degree():
+        if degree != 1:
+            continue
+        node = next(iter(network[tip]))
+        strand: Strand = next(iter(network[tip][node].values()))["strand"]
+        # Half a pixel to each side: a radius is known from whole background pixels.
+        limit = shortest_calibres * (2 * network.nodes[node]["radius"] + 1)
+        if network.degree(node) > 2 and len(strand.path) <= limit + 2 and strand.length < limit:
+            found.append((strand.length, tip, node))
+    return found
+
+
+def dissolve(network: nx.MultiGraph, node: int) -> None:
+    """Join in place the two strands that meet at a node of degree two."""
+    if network.degree(node) != 2:
+        return
+    edges = list(network.edges(node, keys=True, data="strand"))
+    if len(edges) == 1:
+        return  # a ring that begins and ends here keeps its seam
+    (_, before, _, head), (_, after, _, tail) = edges
+    joined = join(head.leaving(node).leaving(before), tail.leaving(node)) if before != node else head
+    network.remove_node(node)
+    network.add_edge(before, after, strand=joined)
+
+
+def remove_small_parts(network: nx.MultiGraph, *, shortest_px: float, shortest_calibres: float) -> None:
+    """Remove in place each connected part shorter than `shortest_px` or than so many of its own calibres."""
+    for part in list(nx.connected_components(network)):
+        strands = [strand for *_, strand in network.edges(part, data="strand")]
+        length = sum(strand.length for strand in strands)
+        calibre = (
+            2 * float(np.median(np.concatenate([strand.radius for strand in strands]))) if strands else 0.0
+        )
+        if length < max(shortest_px, shortest_calibres * calibre, 1.0):
+            network.remove_nodes_from(part)

@@ -1,0 +1,82 @@
+"""Free ends of centre lines: where a vessel's tip lies, and how far the line runs towards it.
+
+A vessel is the trace of a disc along its centre line, so the line stops one radius before a free tip (a round
+cap's centre). Where the field's border cuts the vessel there is no cap, and the line runs to the edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from retquant.vessels.centerline import Lines
+from retquant.vessels.edges import HALF, EdgeMap, heights
+from retquant.vessels.packing import arc_positions, pack
+from retquant.vessels.smoothing import frame
+
+
+def prolonged(lines: Lines) -> Lines:
+    """The lines with both free ends led on straight for three radii: room in which to find the tip."""
+    pieces, radius, blind, added = [], [], [], []
+    tangent, _ = frame(lines.points, lines.starts)
+    for b in range(len(lines.starts) - 1):
+        run = slice(lines.starts[b], lines.starts[b + 1])
+        more = int(np.ceil((1.5 * lines.calibre[b] + 2) / lines.step[b]))
+        along = np.arange(1, more + 1)[:, None] * lines.step[b]
+        points, thick, dim = lines.points[run], lines.radius[run], lines.blind[run]
+        typical = float(np.median(thick))
+        counts = [0, 0]
+        if lines.is_free[b, 1]:
+            points = np.concatenate([points, points[-1] + along * tangent[run][-1]])
+            counts[1] = more
+        if lines.is_free[b, 0]:
+            points = np.concatenate([(points[0] - along * tangent[run][0])[::-1], points])
+            counts[0] = more
+        pieces.append(points)
+        radius.append(np.pad(np.maximum(thick, 0), counts, constant_values=typical))
+        blind.append(np.pad(dim, counts, constant_values=False))
+        added.append(counts)
+    points, starts = pack(pieces)
+    return replace(
+        lines, points=points, starts=starts, radius=np.concatenate(radius), blind=np.concatenate(blind)
+    )
+
+
+def tip_positions(lines: Lines, target: EdgeMap) -> np.ndarray:
+    """(B, 2) pixels along each line at which its first and last tip leave the vessel; NaN if none was found."""
+    tips = np.full((len(lines.starts) - 1, 2), np.nan)
+    inside = heights(target, lines.points) - HALF
+    arc = arc_positions(lines.points, lines.starts)
+    for b in np.flatnonzero(lines.is_free.any(axis=1)):
+        run = slice(lines.starts[b], lines.starts[b + 1])
+        above, along = inside[run], arc[run]
+        margin = int(np.ceil((2.5 * lines.calibre[b] + 2) / lines.step[b]))
+        for end in np.flatnonzero(lines.is_free[b]):
+            h, s = (above, along) if end else (above[::-1], along[::-1])
+            first = max(len(h) - 1 - margin, len(h) // 2)
+            outside = np.flatnonzero(h[first:] < 0)
+            if len(outside) and outside[0] + first > 0:
+                k = int(outside[0] + first)
+                if h[k - 1] >= 0:
+                    tips[b, end] = s[k - 1] + (s[k] - s[k - 1]) * h[k - 1] / (h[k - 1] - h[k])
+    return tips
+
+
+def settled(lines: Lines, tips: np.ndarray, *, end_radius: np.ndarray, is_border: np.ndarray) -> np.ndarray:
+    """(B, 2) pixels along each line from and to which it is kept.
+
+    A free end lies `end_radius` (B, 2) before its tip, or at the tip where `is_border` (B, 2). Where no tip
+    was found the line is kept up to where it was before it was prolonged.
+    """
+    arc = arc_positions(lines.points, lines.starts)
+    length = arc[lines.starts[1:] - 1]
+    back = np.where(is_border, 0.0, end_radius)
+    room = (np.ceil((1.5 * lines.calibre + 2) / lines.step) * lines.step)[:, None] * lines.is_free
+    low = np.where(np.isfinite(tips[:, 0]), tips[:, 0] + back[:, 0], room[:, 0])
+    high = np.where(np.isfinite(tips[:, 1]), tips[:, 1] - back[:, 1], length - room[:, 1])
+    low = np.where(lines.is_free[:, 0], low, 0.0)
+    high = np.where(lines.is_free[:, 1], high, length)
+    crossed = high - low < 1e-3  # nothing would be left: keep what thinning gave
+    low, high = np.where(crossed, room[:, 0], low), np.where(crossed, length - room[:, 1], high)
+    return np.column_stack([low, np.maximum(high, low + 1e-3)])

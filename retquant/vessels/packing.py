@@ -1,0 +1,77 @@
+"""Curves of different lengths in packed arrays: even spacing, runs and neighbours without a loop over points.
+
+Shapes: B curves, P points summed over curves, `starts` (B + 1,) as in `VesselGraph`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+
+def pack(curves: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Concatenated points (P, ...) and `starts` (B + 1,)."""
+    starts = np.concatenate([[0], np.cumsum([len(curve) for curve in curves])]).astype(np.intp)
+    return (np.concatenate(curves) if len(curves) else np.zeros((0, 2))), starts
+
+
+def owner(starts: np.ndarray) -> np.ndarray:
+    """(P,) curve that each point belongs to."""
+    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+
+
+def arc_positions(points: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(P,) pixels along the curve from its first point."""
+    if not len(points):
+        return np.zeros(0)
+    steps = np.concatenate([[0.0], np.hypot(*np.diff(points, axis=0).T)])
+    steps[starts[:-1]] = 0.0
+    total = np.cumsum(steps)
+    return total - total[starts[:-1]][owner(starts)]
+
+
+def resample(
+    points: np.ndarray,
+    starts: np.ndarray,
+    channels: np.ndarray,
+    *,
+    step: np.ndarray,
+    fewest: int,
+    span: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points evenly spaced along each curve by about `step` (B,) pixels, with `channels` (P, K) carried
+    along.
+
+    Each curve keeps both its ends, or is cut to `span` (B, 2) pixels along itself, and has at least `fewest`
+    points. Returns points, starts and channels.
+    """
+    arc = arc_positions(points, starts)
+    length = arc[starts[1:] - 1]
+    low, high = (np.zeros_like(length), length) if span is None else span.T
+    count = np.maximum(np.ceil((high - low) / step).astype(np.intp) + 1, fewest)
+    fresh = np.concatenate([[0], np.cumsum(count)]).astype(np.intp)
+    index = np.arange(fresh[-1]) - np.repeat(fresh[:-1], count)
+    wanted = np.repeat(low, count) + index * np.repeat((high - low) / (count - 1), count)
+    # One long axis for all curves: each begins one pixel after the end of the one before.
+    offset = np.concatenate([[0.0], np.cumsum(length + 1.0)])[:-1]
+    axis, query = arc + offset[owner(starts)], wanted + np.repeat(offset, count)
+    values = np.column_stack([points, channels])
+    out = np.column_stack([np.interp(query, axis, column) for column in values.T])
+    return out[:, :2], fresh, out[:, 2:]
+
+
+def local_mean(values: np.ndarray, weight: np.ndarray, starts: np.ndarray, *, sigma: float) -> np.ndarray:
+    """(P, ...) weighted Gaussian mean along each curve, `sigma` in points; 0 where nothing has weight."""
+    gap = int(4 * sigma) + 1
+    place = np.arange(len(values)) + owner(starts) * gap
+    size = len(values) + len(starts) * gap
+    columns = values.reshape(len(values), -1)
+    spread = np.zeros((size, columns.shape[1] + 1))
+    spread[place, :-1] = columns * weight[:, None]
+    spread[place, -1] = weight
+    smooth = gaussian_filter1d(spread, sigma, axis=0, mode="constant", truncate=4.0)[place]
+    mass = smooth[:, -1:]
+    mean = np.divide(smooth[:, :-1], mass, out=np.zeros_like(columns, dtype=float), where=mass > 1e-12)
+    return mean.reshape(values.shape)

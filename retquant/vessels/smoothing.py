@@ -1,0 +1,118 @@
+"""The smoothest curve that agrees with the measured middle of a vessel, as far as that middle is known.
+
+Each curve minimises the weighted squared distance to its data plus a penalty on its third differences (a
+discrete smoothing spline of degree five). The penalty leaves straight lines and parabolas alone, so that arcs
+are not flattened and length, turning and curvature keep no bias; a Gaussian filter or a cubic spline would
+shrink them. The strength of the penalty is local: it starts out strong everywhere and is taken back only
+where the curve departs from the data by more than their error, so that a straight vessel comes out straight
+and a corner stays a corner.
+
+Reference: P. H. C. Eilers, Analytical Chemistry 75 (2003) 3631-3636 (penalised differences).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import solveh_banded
+
+from retquant.vessels.packing import local_mean, owner
+
+_WINDOW = (
+    9.0  # points (standard deviation), about one and a half calibres, over which a departure is averaged
+)
+_ROUNDS = 14  # wavelengths shrink by the root of two each: from 60 calibres to less than one
+_THIRD = np.array([-1.0, 3.0, -3.0, 1.0])
+
+
+def strength(wavelength: np.ndarray) -> np.ndarray:
+    """Penalty that halves a wave of this many points."""
+    return (wavelength / (2 * np.pi)) ** 6
+
+
+def smooth(data: np.ndarray, weight: np.ndarray, starts: np.ndarray, *, penalty: np.ndarray) -> np.ndarray:
+    """(P, 2) curve through `data` (P, 2) with `weight` (P,) > 0 and local `penalty` (P,), spacing even."""
+    if not len(data):
+        return data.copy()
+    # Past twice the curve's own length nothing but a parabola is left; more would only cost digits.
+    count = np.diff(starts)
+    local = np.minimum(penalty, strength(2.0 * count)[owner(starts)])
+    for back in (1, 2, 3):  # a third difference needs four points of one curve
+        local[np.maximum(starts[1:] - back, 0)] = 0.0
+    bands = np.zeros((4, len(data)))
+    for lag in range(4):
+        for a in range(4 - lag):
+            product = _THIRD[a] * _THIRD[a + lag]
+            stop = len(data) - a - lag
+            bands[3 - lag, a + lag :] += product * local[:stop]
+    bands[3] += weight
+    # Solved about the data's own chord, then refined once: the penalty spans twelve orders of magnitude.
+    curve = solveh_banded(bands, weight[:, None] * data, check_finite=False)
+    rest = weight[:, None] * data - _times(bands, curve)
+    return curve + solveh_banded(bands, rest, check_finite=False)
+
+
+def _times(bands: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    product = bands[3][:, None] * vector
+    for lag in (1, 2, 3):
+        band = bands[3 - lag, lag:][:, None]
+        product[:-lag] += band * vector[lag:]
+        product[lag:] += band * vector[:-lag]
+    return product
+
+
+def smooth_within_error(
+    data: np.ndarray,
+    weight: np.ndarray,
+    starts: np.ndarray,
+    *,
+    longest: np.ndarray,
+    shortest: np.ndarray,
+    error_px: float,
+) -> np.ndarray:
+    """(P, 2) smoothest curve that nowhere departs from the data, on local average, by more than `error_px`.
+
+    The average is of signed departures, so that the staircase of a hard mask, which the curve must not
+    follow, cancels out, and a bend that the curve has cut short does not. `longest` and `shortest` are the
+    (B,) wavelengths in points between which the penalty of each curve may vary.
+    """
+    which = owner(starts)
+    wavelength = longest[which].astype(float)
+    floor = np.minimum(shortest, longest)[which]
+    known = (weight > 0.5) & (weight < 2)  # neither guesses nor pinned ends say anything about the fit
+    trust, even = known.astype(float), np.ones(len(data))
+    curve = smooth(data, weight, starts, penalty=strength(wavelength))
+    for _ in range(_ROUNDS):
+        departure = local_mean(data - curve, trust, starts, sigma=_WINDOW)
+        poor = (np.hypot(*departure.T) > error_px) & (wavelength > floor)
+        if not poor.any():
+            break
+        wavelength = np.where(poor, np.maximum(wavelength / np.sqrt(2), floor), wavelength)
+        wavelength = np.exp(local_mean(np.log(wavelength), even, starts, sigma=_WINDOW * 2 / 3))
+        curve = smooth(data, weight, starts, penalty=strength(wavelength))
+    return curve
+
+
+def frame(curve: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit tangents (P, 2) and signed curvature (P,) 1/pixel of evenly spaced curves, by central differences.
+
+    Curvature is positive where the path turns from rows to columns (clockwise on the screen is negative).
+    """
+    first, second = np.zeros_like(curve), np.zeros_like(curve)
+    count = np.diff(starts)
+    if len(curve) > 2:
+        first[1:-1] = (curve[2:] - curve[:-2]) / 2
+        second[1:-1] = curve[2:] - 2 * curve[1:-1] + curve[:-2]
+    heads, tails = starts[:-1], starts[1:] - 1
+    long = count > 2
+    h, t = heads[long], tails[long]
+    second[h], second[t] = second[h + 1], second[t - 1]
+    first[h] = curve[h + 1] - curve[h] - second[h] / 2
+    first[t] = curve[t] - curve[t - 1] + second[t] / 2
+    h, t = heads[~long], tails[~long]
+    first[h] = first[t] = curve[t] - curve[h]
+    second[h] = second[t] = 0.0
+    speed = np.hypot(*first.T)
+    safe = np.where(speed > 0, speed, 1.0)
+    tangent = np.where(speed[:, None] > 0, first / safe[:, None], np.array([0.0, 1.0]))
+    curvature = (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / safe**3
+    return tangent, np.where(speed > 0, curvature, 0.0)

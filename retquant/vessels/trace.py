@@ -1,0 +1,108 @@
+"""From skeleton pixels to a network: junction clusters as nodes, pixel paths between them as edges.
+
+The network is a `networkx.MultiGraph`. A node has `position` (row, col) and `radius` (pixels, of the largest
+disc inside the vessel there); an edge has a `Strand`. Later steps of the clean-up edit that network; nothing
+past `vessels.build` sees it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import networkx as nx
+import numpy as np
+from scipy import sparse
+from skan import Skeleton
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Strand:
+    """One edge of the network: the pixels from node `first` to the node at the other end."""
+
+    first: int
+    path: np.ndarray  # (P, 2) float, (row, col) pixels, both nodes' positions included
+    radius: np.ndarray  # (P,) pixels, distance to the nearest background
+    blind: tuple[tuple[float, float, float], ...] = field(default=())  # (row, col, radius) where others cross
+
+    def leaving(self, node: int) -> Strand:
+        """The same strand, seen from `node`."""
+        if node == self.first:
+            return self
+        return Strand(first=node, path=self.path[::-1], radius=self.radius[::-1], blind=self.blind)
+
+    @property
+    def length(self) -> float:
+        """Pixels along the path."""
+        return float(np.hypot(*np.diff(self.path, axis=0).T).sum())
+
+
+def join(head: Strand, tail: Strand) -> Strand:
+    """`head`, then `tail`, which must begin where `head` ends."""
+    return Strand(
+        first=head.first,
+        path=np.concatenate([head.path, tail.path[1:]]),
+        radius=np.concatenate([head.radius, tail.radius[1:]]),
+        blind=head.blind + tail.blind,
+    )
+
+
+def trace(skeleton: np.ndarray, radius: np.ndarray) -> nx.MultiGraph:
+    """The network of a skeleton (H, W) bool, with vessel radii taken from `radius` (H, W).
+
+    Neighbouring junction pixels become one node at their centroid, and each path is led to it. A closed ring
+    gets one node of its own. A lone pixel is no vessel and is left out.
+    """
+    network = nx.MultiGraph()
+    if np.count_nonzero(skeleton) < 2:
+        return network
+    traced = Skeleton(skeleton, keep_images=False)
+    if not traced.n_paths:
+        return network
+    pixels = np.asarray(traced.coordinates)
+    where = pixels.astype(float)
+    thickness = radius[pixels[:, 0], pixels[:, 1]].astype(float)
+    node_of = _clusters(traced)
+    members = np.argsort(node_of, kind="stable")
+    members = members[np.searchsorted(node_of[members], 0) :]
+    for group in np.split(members, np.flatnonzero(np.diff(node_of[members])) + 1):
+        if len(group):
+            node = int(node_of[group[0]])
+            network.add_node(node, position=where[group].mean(axis=0), radius=float(thickness[group].max()))
+    starts, indices = traced.paths.indptr, traced.paths.indices
+    for begin, end in pairwise(starts):
+        path = indices[begin:end]
+        _add_path(network, path, node_of, where, thickness)
+    network.remove_nodes_from([n for n, degree in network.degree() if degree == 0])
+    return network
+
+
+def _clusters(traced: Skeleton) -> np.ndarray:
+    """(pixels,) node of each skeleton pixel; -1 for the ordinary pixels along a path."""
+    degrees = np.asarray(traced.degrees)
+    junction = degrees > 2
+    links = sparse.csr_matrix(traced.graph)
+    keep = sparse.diags(junction.astype(float))
+    _, label = sparse.csgraph.connected_components(keep @ links @ keep, directed=False)
+    node = np.where(junction | (degrees == 1), label, -1)
+    first = traced.paths.indices[traced.paths.indptr[:-1]]
+    last = traced.paths.indices[traced.paths.indptr[1:] - 1]
+    ring = first[(first == last) & (node[first] < 0)]
+    node[ring] = label[ring]
+    return node
+
+
+def _add_path(
+    network: nx.MultiGraph, path: np.ndarray, node_of: np.ndarray, where: np.ndarray, thickness: np.ndarray
+) -> None:
+    source, target = int(node_of[path[0]]), int(node_of[path[-1]])
+    inner = path[1:-1] if len(path) > 2 else path[:0]
+    if source == target and not len(inner):
+        return  # between two pixels of one junction
+    ends = network.nodes[source]["position"], network.nodes[target]["position"]
+    strand = Strand(
+        first=source,
+        path=np.concatenate([ends[0][None], where[inner], ends[1][None]]),
+        radius=np.concatenate([thickness[path[:1]], thickness[inner], thickness[path[-1:]]]),
+    )
+    network.add_edge(source, target, strand=strand)
