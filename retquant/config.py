@@ -65,6 +65,12 @@ class RunConfig(_Settings):
     vessels: VesselSettings = VesselSettings()
     biomarkers: BiomarkerSettings = BiomarkerSettings()
 
+    def as_toml(self) -> str:
+        """The settings as the TOML file that would give them."""
+        import tomli_w
+
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
     def digest(self) -> str:
         """16 hexadecimal digits that change when any setting does."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
@@ -82,7 +88,9 @@ def load_config(path: Path) -> RunConfig:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError("there is no such file", where=str(path), remedy="check the path given to --config") from None
+        raise ConfigError(
+            "there is no such file", where=str(path), remedy="check the path given to --config"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"this is not valid TOML ({error})", where=str(path), remedy="mend that line") from None
     try:

@@ -6,6 +6,8 @@ refine, and all of them pickle, so that they arrive whole from a Dask worker.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class RetquantError(Exception):
     """A problem that a person can act on.
@@ -19,6 +21,8 @@ class RetquantError(Exception):
     remedy : str
         What to do, as something that can be typed or pasted.
     """
+
+    is_usage: ClassVar[bool] = False  # True where what was asked for has to change, not the run to be mended
 
     def __init__(self, problem: str, *, where: str = "", remedy: str = "") -> None:
         super().__init__(problem)
@@ -41,6 +45,8 @@ def _rebuild(kind: type[RetquantError], problem: str, where: str, remedy: str) -
 class ManifestError(RetquantError, ValueError):
     """The manifest cannot be used as it is; `problem` lists every fault."""
 
+    is_usage = True
+
 
 class ImageError(RetquantError, ValueError):
     """One image or mask cannot be read or is not what it should be."""
@@ -49,9 +55,13 @@ class ImageError(RetquantError, ValueError):
 class ConfigError(RetquantError, ValueError):
     """A setting is unknown or has a value that it cannot have."""
 
+    is_usage = True
+
 
 class ModelError(RetquantError, ValueError):
     """A model bundle or checkpoint is missing, damaged or of the wrong kind."""
+
+    is_usage = True
 
 
 class SegmentationError(RetquantError, RuntimeError):
@@ -64,3 +74,5 @@ class OutputError(RetquantError, RuntimeError):
 
 class AssociationError(RetquantError, ValueError):
     """Labels, outcome or covariates do not allow the analysis that was asked for."""
+
+    is_usage = True

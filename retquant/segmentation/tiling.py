@@ -21,8 +21,9 @@ def tile_corners(size: int, tile: int, overlap: int) -> list[tuple[int, int]]:
 
 def blend_window(tile: int) -> np.ndarray:
     """(tile, tile) Hann weights, never zero, so that a tile counts most in its middle and edges leave no seam."""
-    ramp = np.hanning(tile + 2)[1:-1]
-    return np.maximum(np.outer(ramp, ramp), 1e-3).astype(np.float32)
+    # the floor is on each ramp, not on their product: along the frame's edge the other ramp still decides
+    ramp = np.maximum(np.hanning(tile + 2)[1:-1], 1e-3)
+    return np.outer(ramp, ramp).astype(np.float32)
 
 
 def blend(tiles: np.ndarray, corners: list[tuple[int, int]], size: int) -> np.ndarray:

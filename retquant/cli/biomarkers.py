@@ -1,0 +1,63 @@
+"""`retquant biomarkers list|show`: what each column means."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from retquant.errors import ConfigError
+
+app = typer.Typer(help="What each biomarker is: unit, definition, source.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    match: Annotated[str, typer.Argument(help="Glob over the names, such as 'artery_*'.")] = "*",
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """List the columns of the biomarker table with their units."""
+    from fnmatch import fnmatchcase
+
+    from retquant.biomarkers import BIOMARKERS
+    from retquant.cli.outcome import say_json
+
+    chosen = [column for name, column in BIOMARKERS.items() if fnmatchcase(name, match)]
+    if as_json:
+        say_json([_as_dict(column) for column in chosen])
+        return
+    width = max((len(column.name) for column in chosen), default=0)
+    for column in chosen:
+        typer.echo(f"{column.name:<{width}}  {column.unit}")
+    typer.echo(f"{len(chosen)} biomarkers", err=True)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A column's name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Show one biomarker's definition, unit, region rule and source."""
+    from retquant.biomarkers import BIOMARKERS
+    from retquant.cli.outcome import say_json
+
+    if name not in BIOMARKERS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, list(BIOMARKERS), n=3, cutoff=0.5)
+        raise ConfigError(
+            f"there is no biomarker {name!r}", remedy=", ".join(near) if near else "retquant biomarkers list"
+        )
+    facts = _as_dict(BIOMARKERS[name])
+    if as_json:
+        say_json(facts)
+        return
+    width = max(map(len, facts))
+    for key, value in facts.items():
+        typer.echo(f"{key.replace('_', ' '):<{width}}  {value}")
+
+
+def _as_dict(column: object) -> dict[str, object]:
+    from retquant.biomarkers.catalogue import facts
+
+    return facts(column)

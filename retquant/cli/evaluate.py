@@ -1,0 +1,54 @@
+"""`retquant evaluate`: how well a model's masks agree with drawn ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from retquant.training.evaluate import ImageScore
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model's name, or the folder of a bundle.")],
+    dataset: Annotated[str, typer.Argument(help="Evaluation recipe (TOML), or a ready one: drive-test, fives, ….")],
+    data: Annotated[Path, typer.Option(envvar="RETQUANT_DATA", help="Folder that the recipe's paths are relative to.")],
+    hand: Annotated[str | None, typer.Option(help="Annotation hand to follow [default: the model's].")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    card: Annotated[bool, typer.Option("--card", help="Put the figures on the model's card.")] = False,
+) -> None:
+    """Judge MODEL on DATASET: Dice, AUC, clDice an image and their means."""
+    from retquant.cli.outcome import say_json
+    from retquant.segmentation.segmenter import load_segmenter
+    from retquant.training.evaluate import evaluate as judge
+    from retquant.training.evaluate import ready_recipe
+    from retquant.training.export import add_results
+    from retquant.training.recipe import EvaluationRecipe, load_recipe
+
+    plan = load_recipe(ready_recipe(dataset), EvaluationRecipe)
+    segmenter = load_segmenter(model, device=device, hand=hand)
+    bundle = segmenter.bundle
+    for part in plan.datasets:
+        judged = judge(segmenter, part, root=data, report=None if as_json else _say_image)
+        if card:
+            bundle = add_results(bundle, judged.results)
+        if as_json:
+            say_json(judged.as_dict())
+            continue
+        for row in judged.results:
+            typer.echo(
+                f"{row.dataset} {row.target}, {row.images} images, hand {row.hand}: Dice {row.dice:.4f} "
+                f"(SD {row.dice_sd:.4f}), AUC {row.auc:.4f}, clDice {row.centerline_dice:.4f}, sensitivity "
+                f"{row.sensitivity:.4f}, specificity {row.specificity:.4f}, accuracy {row.accuracy:.4f}"
+            )
+
+
+def _say_image(score: ImageScore) -> None:
+    typer.echo(
+        f"  {score.image}: Dice {score.dice:.4f}, AUC {score.auc:.4f}, clDice {score.centerline_dice:.4f}, "
+        f"drawn/true calibre {score.calibre_ratio:.2f}",
+        err=True,
+    )

@@ -1,0 +1,79 @@
+"""`retquant quantify IMAGE…`: one or a few images, no manifest, a table on the screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from retquant.pipeline import Analysis
+
+
+def quantify(
+    images: Annotated[list[Path], typer.Argument(help="Fundus photographs.")],
+    biomarkers: Annotated[str, typer.Option(help="Glob over the biomarkers to print.")] = "*",
+    model: Annotated[str | None, typer.Option(help="Segmentation model.")] = None,
+    overlay: Annotated[Path | None, typer.Option(help="Folder for one overlay picture an image.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table to this CSV file.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Measure one or a few IMAGES and print their biomarkers; for more than a few, use `retquant cohort run`."""
+    from retquant.cli.outcome import say_json
+    from retquant.config import BiomarkerSettings, RunConfig, SegmentationSettings
+    from retquant.pipeline import chosen_model
+    from retquant.pipeline import quantify as measure
+
+    config = RunConfig(
+        segmentation=SegmentationSettings(model=model) if model else SegmentationSettings(),
+        biomarkers=BiomarkerSettings(include=(biomarkers,)),
+    )
+    typer.echo(chosen_model(config).licence_note, err=True)
+    table = measure(images, config=config, device=device, report=None if overlay is None else _saver(overlay))
+    if csv is not None:
+        table.to_csv(csv)
+    if as_json:
+        say_json({name: row.dropna().to_dict() for name, row in table.iterrows()})
+        return
+    _print(table)
+
+
+def _print(table: pd.DataFrame) -> None:
+    """One line a biomarker, one column an image; what is missing in all of them is counted, not listed."""
+    from rich.console import Console
+    from rich.table import Table
+
+    units = table.attrs["units"]
+    shown = table.dropna(axis="columns", how="all")
+    grid = Table("biomarker", "unit", *map(str, table.index), box=None, pad_edge=False)
+    for name in shown.columns:
+        grid.add_row(name, units[name], *(f"{value:.5g}" if value == value else "" for value in shown[name]))
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 80 + 20 * len(table))
+    console.print(grid)
+    absent = table.shape[1] - shown.shape[1]
+    if absent:
+        typer.echo(f"{absent} more need what these images do not have (a scale, a disc, arteries and veins).", err=True)
+
+
+def _saver(folder: Path):  # type: ignore[no-untyped-def]
+    from retquant.report.overlay import draw_overlay, overlay_png
+
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def save(analysis: Analysis) -> None:
+        drawn = draw_overlay(
+            analysis.image,
+            analysis.segmentation,
+            analysis.graphs,
+            analysis.anatomy,
+            caption=analysis.record.image_id,
+        )
+        (folder / f"{analysis.record.image_id}.png").write_bytes(overlay_png(drawn))
+
+    return save

@@ -1,0 +1,327 @@
+"""The whole story of one image, top to bottom, and of a cohort: what the command line and the public API call.
+
+read -> quality -> segment -> anatomy -> vessel graph -> biomarkers -> rows
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retquant.anatomy import Anatomy, locate
+from retquant.biomarkers import Biomarkers, MeasureInputs, measure, select_columns
+from retquant.cohort.stages import StageClock
+from retquant.config import RunConfig
+from retquant.errors import SegmentationError
+from retquant.images import RetinalImage, read_av_mask, read_image, read_target_mask
+from retquant.manifest.records import ImageRecord
+from retquant.quality import Quality, assess
+from retquant.segmentation.bundles import Bundle, read_bundle
+from retquant.segmentation.segmentation import Segmentation, TargetMask
+from retquant.tables.rows import ImageRows
+from retquant.vessels import VesselGraph, build_graph
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from retquant.cohort.run import CohortSettings, Progress, RunSummary
+    from retquant.manifest import Manifest
+
+GRAPHED = ("vessel", "artery", "vein")
+"""Targets that are vessels and become graphs."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Analysis:
+    """Everything that is known of one image."""
+
+    record: ImageRecord
+    image: RetinalImage
+    quality: Quality
+    segmentation: Segmentation
+    anatomy: Anatomy
+    graphs: Mapping[str, VesselGraph]
+    biomarkers: Biomarkers
+    seconds: Mapping[str, float]  # stage -> wall time
+
+    @property
+    def inputs(self) -> MeasureInputs:
+        """What the biomarkers were measured from."""
+        return _inputs(self.image, self.quality, self.segmentation, self.anatomy, self.graphs)
+
+
+def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> Analysis:
+    """Read, segment and measure one image.
+
+    Raises
+    ------
+    ImageError
+        The image or one of its masks cannot be used.
+    ModelError
+        The model is missing, damaged or for another modality.
+    """
+    clock = StageClock()
+    with clock.stage("read"):
+        image = read_image(
+            record.image,
+            modality=record.modality,
+            eye=record.eye,
+            fov_mask=record.masks.get("fov"),
+            settings=config.images,
+        )
+        given = read_masks(record.masks, image.shape)
+    with clock.stage("quality"):
+        quality = assess(image)
+    with clock.stage("segment"):
+        segmentation = segment(image, given, config, device=device)
+    with clock.stage("anatomy"):
+        anatomy = locate(segmentation, record, field=image.field)
+    with clock.stage("graph"):
+        graphs = MappingProxyType(dict(_graphs(image, segmentation, anatomy, config)))
+    with clock.stage("measure"):
+        columns = select_columns(config.biomarkers.include, modality=image.modality)
+        biomarkers = measure(_inputs(image, quality, segmentation, anatomy, graphs), columns)
+    return Analysis(
+        record=record,
+        image=image,
+        quality=quality,
+        segmentation=segmentation,
+        anatomy=anatomy,
+        graphs=graphs,
+        biomarkers=biomarkers,
+        seconds=MappingProxyType(clock.seconds),
+    )
+
+
+def read_masks(masks: Mapping[str, Path], shape: tuple[int, int]) -> dict[str, TargetMask]:
+    """The masks that a manifest's row brings, by target; the field of view's is no target.
+
+    Where arteries and veins are given and vessels are not, vessels are their union: nobody should be measured
+    against two drawings of the same tree.
+    """
+    targets: dict[str, TargetMask] = {}
+    for name, path in masks.items():
+        if name == "fov":
+            continue
+        if name == "av":
+            targets |= {
+                part: _hard(mask) for part, mask in read_av_mask(path, shape).items() if part not in masks
+            }
+        else:
+            probability, is_hard = read_target_mask(path, shape)
+            targets[name] = TargetMask(probability=probability, source="manifest", is_hard=is_hard)
+    if "vessel" not in targets and {"artery", "vein"} <= set(targets):
+        artery, vein = targets["artery"], targets["vein"]
+        targets["vessel"] = TargetMask(
+            probability=np.maximum(artery.probability, vein.probability),
+            source="manifest",
+            is_hard=artery.is_hard and vein.is_hard,
+        )
+    return targets
+
+
+def _hard(mask: np.ndarray) -> TargetMask:
+    return TargetMask(probability=mask.astype(np.uint8) * np.uint8(255), source="manifest", is_hard=True)
+
+
+def segment(
+    image: RetinalImage, given: Mapping[str, TargetMask], config: RunConfig, *, device: str = "auto"
+) -> Segmentation:
+    """Masks of all targets: given ones as they are, the others from the model, which is not run for nothing.
+
+    Raises
+    ------
+    SegmentationError
+        The image is of a modality that no model here segments, and no mask was given.
+    """
+    bundle = read_bundle(config.segmentation.model)
+    if bundle.modality != image.modality:
+        if not given:
+            raise SegmentationError(
+                f"the model {bundle.name} segments {bundle.modality} images, and this one is {image.modality}",
+                remedy="give masks in the manifest (large_vessel_mask, faz_mask, …), or leave the image out",
+            )
+        return Segmentation(targets=MappingProxyType(dict(given)))
+    if set(bundle.targets) <= set(given):
+        return Segmentation(targets=MappingProxyType(dict(given)))
+    from retquant.segmentation.segmenter import load_segmenter
+
+    segmenter = load_segmenter(
+        config.segmentation.model,
+        device=device,
+        precision=config.segmentation.precision,
+        hand=config.segmentation.hand,
+    )
+    return Segmentation(targets=MappingProxyType({**segmenter(image).targets, **given}))
+
+
+def _graphs(
+    image: RetinalImage, segmentation: Segmentation, anatomy: Anatomy, config: RunConfig
+) -> dict[str, VesselGraph]:
+    return {
+        name: build_graph(
+            segmentation.targets[name],
+            structure=name,
+            fov=image.fov,
+            settings=config.vessels,
+            disc_center=anatomy.disc.center if anatomy.disc else None,
+        )
+        for name in GRAPHED
+        if name in segmentation.targets
+    }
+
+
+def _inputs(
+    image: RetinalImage,
+    quality: Quality,
+    segmentation: Segmentation,
+    anatomy: Anatomy,
+    graphs: Mapping[str, VesselGraph],
+) -> MeasureInputs:
+    return MeasureInputs(
+        modality=image.modality,
+        fov=image.fov,
+        field=image.field,
+        segmentation=segmentation,
+        anatomy=anatomy,
+        graphs=graphs,
+        quality=quality.measures,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CohortProcess:
+    """What a worker does with each image of a cohort: analyse it, and make rows and pictures of it."""
+
+    config: RunConfig
+    device: str = "auto"
+    overlays: bool = False
+    masks: bool = False
+    probabilities: bool = False
+
+    def __call__(self, record: ImageRecord) -> ImageRows:
+        """The rows of one image."""
+        from retquant.report.artifacts import pictures
+        from retquant.tables.image_rows import to_rows
+
+        analysis = analyse(record, self.config, device=self.device)
+        clock = StageClock()
+        with clock.stage("pictures"):
+            files = pictures(
+                record.image_id,
+                image=analysis.image,
+                segmentation=analysis.segmentation,
+                graphs=analysis.graphs,
+                anatomy=analysis.anatomy,
+                overlay=self.overlays,
+                masks=self.masks,
+                probabilities=self.probabilities,
+            )
+        return to_rows(
+            analysis.inputs,
+            analysis.biomarkers,
+            quality=analysis.quality,
+            artifacts=files,
+            seconds={**analysis.seconds, **clock.seconds},
+        )
+
+
+def quantify(
+    images: Sequence[Path | str],
+    *,
+    config: RunConfig | None = None,
+    device: str = "auto",
+    report: Callable[[Analysis], None] | None = None,
+) -> pd.DataFrame:
+    """Measure one or a few images without a manifest: one row an image, one column a biomarker.
+
+    Units are in ``.attrs["units"]``. Micrometres need a scale, which only a manifest can give.
+
+    Raises
+    ------
+    ImageError
+        An image cannot be used.
+    """
+    import pandas as pd
+
+    from retquant.biomarkers import BIOMARKERS
+
+    settings = config or RunConfig()
+    rows = {}
+    for number, path in enumerate(map(Path, images), start=1):
+        record = ImageRecord(image_id=path.stem, image=path.expanduser().resolve(), row=number)
+        analysis = analyse(record, settings, device=device)
+        if report is not None:
+            report(analysis)
+        rows[path.name] = {name: value.value for name, value in analysis.biomarkers.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("image")
+    table.attrs["units"] = {name: BIOMARKERS[name].unit for name in table.columns}
+    return table
+
+
+def run_cohort(
+    manifest: Path | str | Manifest,
+    out: Path | str | None = None,
+    *,
+    config: RunConfig | None = None,
+    settings: CohortSettings | None = None,
+    device: str = "auto",
+    overlays: bool = False,
+    masks: bool = False,
+    probabilities: bool = False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> RunSummary:
+    """Measure every image of a manifest that is not done yet, and write the tables of DIR.
+
+    Parameters
+    ----------
+    out : path, optional
+        Folder of the results; by default one beside the manifest, named after it.
+
+    Raises
+    ------
+    ManifestError
+        The manifest has faults; all are listed and nothing ran.
+    RefusedError
+        The folder is locked, holds another run, or a change has to be agreed to.
+    OutputError
+        The results cannot be written; what is committed stays.
+    """
+    from retquant.biomarkers import BIOMARKERS
+    from retquant.cohort.run import CohortSettings, Study, run
+    from retquant.manifest import Manifest, read_manifest
+
+    cohort = manifest if isinstance(manifest, Manifest) else read_manifest(Path(manifest))
+    chosen = config or RunConfig()
+    columns = set().union(
+        *(select_columns(chosen.biomarkers.include, modality=m) for m in {r.modality for r in cohort.records})
+    )
+    study = Study(
+        manifest=cohort.path,
+        records=cohort.records,
+        participants=cohort.participants,
+        process=CohortProcess(
+            config=chosen, device=device, overlays=overlays, masks=masks, probabilities=probabilities
+        ),
+        columns=[column for name, column in BIOMARKERS.items() if name in columns],
+        config_digest=chosen.digest(),
+        config_toml=chosen.as_toml(),
+        models=_models(chosen),
+    )
+    return run(study, default_folder(cohort.path) if out is None else Path(out), settings=settings or CohortSettings(), progress=progress)
+
+
+def default_folder(manifest: Path) -> Path:
+    """Where a manifest's results go unless told otherwise: beside it, named after it."""
+    return manifest.with_suffix("")
+
+
+def chosen_model(config: RunConfig) -> Bundle:
+    """The bundle that a configuration segments with."""
+    return read_bundle(config.segmentation.model)

@@ -1,0 +1,188 @@
+"""Model bundles: a folder with `adapter.safetensors` and `model.json`, shipped in the package or anywhere on disk.
+
+Listing and showing bundles reads JSON only; torch is imported when one is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from retquant.errors import ModelError
+from retquant.resources import MODELS
+
+WEIGHTS_FILE = "adapter.safetensors"
+CARD_FILE = "model.json"
+
+
+class _Card(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainingData(_Card):
+    """One data set that a bundle has learned from."""
+
+    name: str
+    licence: str
+    hand: str
+    images: int
+    persons: int
+    validation_persons: tuple[str, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """True where the licence lets anybody use the images for anything."""
+        return self.licence.startswith(("CC BY 4.0", "CC0", "MIT"))
+
+
+class HeldOutResult(_Card):
+    """Agreement with drawn masks on images that were not trained on; means over images with their spread."""
+
+    dataset: str
+    role: str  # "validation" (chose the weights) or "test" (chose nothing)
+    target: str
+    hand: str
+    images: int
+    dice: float
+    dice_sd: float
+    auc: float  # of all pixels pooled
+    centerline_dice: float
+    sensitivity: float
+    specificity: float
+    accuracy: float
+
+
+class Bundle(_Card):
+    """The card of a bundle: everything needed to build, judge and cite it."""
+
+    schema_version: int = 1
+    name: str
+    title: str
+    modality: str
+    intended_use: str
+    foundation: str
+    foundation_sha256: str
+    targets: tuple[str, ...]
+    hands: tuple[str, ...]
+    default_hand: str
+    working_px: int
+    lora_rank: int
+    lora_alpha: int
+    lora_targets: tuple[str, ...]
+    recipe_digest: str
+    steps: int
+    seed: int
+    retquant_version: str
+    training_data: tuple[TrainingData, ...]
+    results: tuple[HeldOutResult, ...] = ()
+    weights_sha256: str
+    folder: Path = Field(default=Path(), exclude=True)  # where it was found
+
+    @property
+    def is_open(self) -> bool:
+        """True where every data set it learned from is openly licensed."""
+        return all(data.is_open for data in self.training_data)
+
+    @property
+    def licence_note(self) -> str:
+        """One sentence on what the training data allow, for the run's summary and record."""
+        closed = [data.name for data in self.training_data if not data.is_open]
+        if not closed:
+            return f"{self.name} was trained on openly licensed images only."
+        return f"{self.name} was trained on images that include sets for research use only ({', '.join(closed)})."
+
+
+def list_bundles() -> list[Bundle]:
+    """The bundles that ship with the package, by name."""
+    return [read_bundle(card.parent.name) for card in sorted(MODELS.glob(f"*/{CARD_FILE}"))]
+
+
+def read_bundle(name: str) -> Bundle:
+    """The card of a shipped bundle, or of a bundle in a folder.
+
+    Raises
+    ------
+    ModelError
+        There is no such bundle, or its card is damaged.
+    """
+    folder = MODELS / name if (MODELS / name / CARD_FILE).is_file() else Path(name)
+    card = folder / CARD_FILE
+    try:
+        bundle = Bundle.model_validate_json(card.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        shipped = ", ".join(path.parent.name for path in sorted(MODELS.glob(f"*/{CARD_FILE}"))) or "none"
+        raise ModelError(
+            f"there is no model {name!r}", remedy=f"a folder with {CARD_FILE}, or one that ships: {shipped}"
+        ) from None
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise ModelError(f"the card is damaged ({error})", where=str(card), remedy="install the model again") from None
+    return bundle.model_copy(update={"folder": folder})
+
+
+def read_weights(bundle: Bundle) -> bytes:
+    """The bundle's weights file, checked against the card.
+
+    Raises
+    ------
+    ModelError
+        The file is missing or its sha256 is not the card's.
+    """
+    path = bundle.folder / WEIGHTS_FILE
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError("the weights are missing", where=str(path), remedy="install the model again") from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != bundle.weights_sha256:
+        raise ModelError(
+            f"the weights' sha256 is {found}, the card says {bundle.weights_sha256}",
+            where=str(path),
+            remedy="install the model again",
+        )
+    return data
+
+
+def render_card(bundle: Bundle) -> str:
+    """The card as Markdown."""
+    data = "\n".join(
+        f"| {d.name} | {d.images} | {d.persons} | {', '.join(d.validation_persons) or 'none'} | {d.licence} |"
+        for d in bundle.training_data
+    )
+    results = "\n".join(
+        f"| {r.dataset} | {r.role} | {r.images} | {r.hand} | {r.dice:.3f} ± {r.dice_sd:.3f} | {r.auc:.4f} "
+        f"| {r.centerline_dice:.3f} | {r.sensitivity:.3f} | {r.specificity:.3f} |"
+        for r in bundle.results
+    )
+    return f"""# {bundle.name}
+
+{bundle.title}. Targets: {", ".join(bundle.targets)}. Modality: {bundle.modality}.
+
+{bundle.intended_use}
+
+{bundle.licence_note}
+
+* Foundation: {bundle.foundation} (sha256 {bundle.foundation_sha256[:16]}…), LoRA of rank {bundle.lora_rank} on \
+{", ".join(bundle.lora_targets)}; decoder and full-resolution branch trained whole.
+* Works on the field of view resampled to {bundle.working_px} px across.
+* Annotation hands: {", ".join(bundle.hands)}; follows `{bundle.default_hand}` unless told otherwise.
+* Trained for {bundle.steps} steps from seed {bundle.seed}, recipe {bundle.recipe_digest}, retquant \
+{bundle.retquant_version}.
+* Weights: half-precision safetensors, sha256 {bundle.weights_sha256}.
+
+## Learned from
+
+| data set | images | persons | validation persons | licence |
+|---|---|---|---|---|
+{data}
+
+## Held-out results
+
+Masks at probability one half, inside the field of view, at the images' own resolution; means over images ± SD; AUC of
+all pixels pooled. Validation persons chose the training step; test images chose nothing.
+
+| data set | role | images | hand | Dice | AUC | clDice | sensitivity | specificity |
+|---|---|---|---|---|---|---|---|---|
+{results}
+"""

@@ -1,0 +1,94 @@
+"""A loaded bundle as a function of one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from retquant.errors import ModelError
+from retquant.images.retinal_image import RetinalImage
+from retquant.segmentation.bundles import Bundle, read_bundle, read_weights
+from retquant.segmentation.segmentation import Segmentation, TargetMask
+
+if TYPE_CHECKING:
+    from retquant.segmentation.network import SamNetwork
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Segmenter:
+    """Segments retinal images with one bundle on one device."""
+
+    bundle: Bundle
+    network: SamNetwork
+    precision: str
+    hand: str
+
+    def __call__(self, image: RetinalImage) -> Segmentation:
+        """Probability and mask of each of the bundle's targets, at the image's own resolution.
+
+        Raises
+        ------
+        ModelError
+            The bundle is for another modality.
+        """
+        from retquant.segmentation.predict import predict_field
+
+        if image.modality != self.bundle.modality:
+            raise ModelError(
+                f"{self.bundle.name} is for {self.bundle.modality} images, this is {image.modality}",
+                remedy="give masks in the manifest, or choose another --model",
+            )
+        found = predict_field(
+            self.network,
+            image.pixels,
+            image.fov,
+            working_px=self.bundle.working_px,
+            hand=self.bundle.hands.index(self.hand),
+            precision=self.precision,
+        )
+        source = f"model:{self.bundle.name}"
+        return Segmentation(
+            targets=MappingProxyType(
+                {name: TargetMask(probability=map_, source=source) for name, map_ in found.items()}
+            )
+        )
+
+
+@lru_cache(maxsize=2)
+def load_segmenter(
+    name: str, *, device: str = "auto", precision: str = "auto", hand: str | None = None
+) -> Segmenter:
+    """Load a bundle's network for inference; one copy a process.
+
+    Raises
+    ------
+    ModelError
+        The bundle is missing, damaged, does not fit its network, or has no such annotation hand.
+    """
+    from safetensors.torch import load
+
+    from retquant.segmentation.network import NetworkSpec, SamNetwork
+    from retquant.segmentation.runtime import keep_large_blocks, pick_device, pick_precision
+
+    keep_large_blocks()
+    bundle = read_bundle(name)
+    hand = hand or bundle.default_hand
+    if hand not in bundle.hands:
+        raise ModelError(f"{bundle.name} knows no annotation hand {hand!r}", remedy=f"one of {', '.join(bundle.hands)}")
+    network = SamNetwork(
+        NetworkSpec(
+            foundation=bundle.foundation,
+            targets=bundle.targets,
+            hands=bundle.hands,
+            lora_rank=bundle.lora_rank,
+            lora_alpha=bundle.lora_alpha,
+            lora_targets=bundle.lora_targets,
+        )
+    )
+    network.load_trained({key: value.float() for key, value in load(read_weights(bundle)).items()})
+    network.merge_adapters()
+    place = pick_device(device)
+    network.eval().requires_grad_(False).to(place)
+    return Segmenter(bundle=bundle, network=network, precision=pick_precision(precision, place), hand=hand)

@@ -1,0 +1,66 @@
+"""From what was measured in one image to the rows that are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from retquant.biomarkers import (
+    Biomarkers,
+    MeasureInputs,
+    bifurcation_table,
+    crossing_table,
+    segment_table,
+)
+from retquant.tables.rows import ImageRows
+from retquant.tables.schemas import standard_error_name
+
+if TYPE_CHECKING:
+    from retquant.quality import Quality
+
+
+def to_rows(
+    inputs: MeasureInputs,
+    biomarkers: Biomarkers,
+    *,
+    quality: Quality,
+    artifacts: Mapping[str, bytes],
+    seconds: Mapping[str, float],
+) -> ImageRows:
+    """The rows of one image: values with their standard errors, reasons, vessels, junctions, quality."""
+    values = {name: found.value for name, found in biomarkers.items()}
+    errors = {
+        standard_error_name(name): found.standard_error
+        for name, found in biomarkers.items()
+        if found.standard_error is not None
+    }
+    return ImageRows(
+        biomarkers={**values, **errors},
+        missing={name: found.reason for name, found in biomarkers.items() if found.reason is not None},
+        tables={
+            "vessels": segment_table(inputs),
+            "bifurcations": bifurcation_table(inputs),
+            "crossings": crossing_table(inputs),
+            "quality": _quality_row(inputs, quality),
+        },
+        artifacts=artifacts,
+        seconds=seconds,
+    )
+
+
+def _quality_row(inputs: MeasureInputs, quality: Quality) -> dict[str, list[object]]:
+    scale = inputs.anatomy.scale
+    vessel = inputs.segmentation.get("vessel") or inputs.segmentation.get("large_vessel")
+    height, width = inputs.fov.shape
+    row: dict[str, object] = {
+        "grade": quality.grade,
+        "gate": "",
+        "scale_source": scale.source,
+        "um_per_px": scale.um_per_px,
+        "magnification_source": scale.magnification_source,
+        "vessel_source": vessel.source if vessel else None,
+        "width_px": width,
+        "height_px": height,
+        "notes": "; ".join(quality.notes),
+    }
+    return {name: [value] for name, value in row.items()}

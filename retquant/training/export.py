@@ -1,0 +1,80 @@
+"""From a finished training run to a bundle: half-precision weights and a card."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+import retquant
+from retquant.segmentation.bundles import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    Bundle,
+    HeldOutResult,
+    TrainingData,
+    render_card,
+)
+from retquant.segmentation.foundation import FOUNDATIONS
+from retquant.segmentation.network import SamNetwork
+from retquant.training.datasets import find_examples, split
+from retquant.training.recipe import DatasetRecipe, TrainingRecipe
+
+
+def write_bundle(network: SamNetwork, recipe: TrainingRecipe, *, root: Path, folder: Path) -> Bundle:
+    """Write a bundle into `folder`, made where it does not exist."""
+    data = save({name: value.to(torch.float16).contiguous() for name, value in network.trained_state().items()})
+    bundle = Bundle(
+        name=recipe.name,
+        title=recipe.title,
+        modality="cfp",
+        intended_use=recipe.intended_use,
+        foundation=recipe.network.foundation,
+        foundation_sha256=FOUNDATIONS[recipe.network.foundation].sha256,
+        targets=recipe.network.targets,
+        hands=recipe.hands,
+        default_hand=recipe.network.default_hand,
+        working_px=recipe.network.working_px,
+        lora_rank=recipe.network.lora_rank,
+        lora_alpha=recipe.network.lora_alpha,
+        lora_targets=recipe.network.lora_targets,
+        recipe_digest=recipe.digest(),
+        steps=recipe.optimization.steps,
+        seed=recipe.optimization.seed,
+        retquant_version=retquant.__version__,
+        training_data=tuple(_describe(dataset, root) for dataset in recipe.datasets),
+        weights_sha256=hashlib.sha256(data).hexdigest(),
+        folder=folder,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / WEIGHTS_FILE).write_bytes(data)
+    _write_card(bundle)
+    return bundle
+
+
+def add_results(bundle: Bundle, results: Sequence[HeldOutResult]) -> Bundle:
+    """Put held-out figures on a bundle's card, replacing earlier ones of the same data set, target and hand."""
+    fresh = {(r.dataset, r.target, r.hand, r.role): r for r in (*bundle.results, *results)}
+    updated = bundle.model_copy(update={"results": tuple(fresh.values())})
+    _write_card(updated)
+    return updated
+
+
+def _write_card(bundle: Bundle) -> None:
+    (bundle.folder / CARD_FILE).write_text(bundle.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (bundle.folder / "CARD.md").write_text(render_card(bundle), encoding="utf-8")
+
+
+def _describe(dataset: DatasetRecipe, root: Path) -> TrainingData:
+    training, _ = split(dataset, find_examples(dataset, root))
+    return TrainingData(
+        name=dataset.name,
+        licence=dataset.licence,
+        hand=dataset.hand,
+        images=len(training),
+        persons=len({e.person for e in training}),
+        validation_persons=dataset.validation,
+    )

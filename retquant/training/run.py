@@ -1,0 +1,35 @@
+"""A training run from recipe to bundle: train, export, judge on the validation persons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from retquant.segmentation.bundles import Bundle
+from retquant.segmentation.segmenter import load_segmenter
+from retquant.training.evaluate import evaluate
+from retquant.training.export import add_results, write_bundle
+from retquant.training.recipe import TrainingRecipe
+from retquant.training.trainer import Report, train
+
+
+def run_training(
+    recipe: TrainingRecipe,
+    *,
+    root: Path,
+    folder: Path,
+    report: Callable[[Report], None],
+    device: str = "auto",
+) -> Bundle:
+    """Train (or go on training) in `folder`, then write `folder`/bundle with its card.
+
+    The card's validation figures are those of the exported half-precision weights, each set under its own hand.
+    """
+    trained = train(recipe, root=root, folder=folder, report=report, device=device)
+    bundle = write_bundle(trained.network, recipe, root=root, folder=folder / "bundle")
+    for dataset in recipe.datasets:
+        if dataset.validation:
+            segmenter = load_segmenter(str(bundle.folder), device=device, hand=dataset.hand)
+            judged = evaluate(segmenter, dataset, root=root, role="validation", only_validation=True)
+            bundle = add_results(bundle, judged.results)
+    return bundle

@@ -1,0 +1,115 @@
+"""Training on drawn toys: it learns, it is reproducible, and a kill in the middle changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from retquant.errors import ConfigError, ModelError
+from retquant.segmentation.bundles import read_bundle
+from retquant.segmentation.segmenter import load_segmenter
+from retquant.training.datasets import find_examples, split
+from retquant.training.export import write_bundle
+from retquant.training.recipe import TrainingRecipe, load_recipe
+from retquant.training.trainer import Report, train
+
+RECIPE = """
+name = "toy"
+title = "Toy vessels"
+intended_use = "Tests."
+[network]
+default_hand = "toy"
+working_px = 256
+[optimization]
+steps = 3
+batch = 1
+validate_every = 3
+checkpoint_every = 1
+warmup_steps = 1
+[[datasets]]
+name = "Toy"
+licence = "CC0"
+hand = "toy"
+images = "toy/*.png"
+pattern = 'p(?P<person>\\d)_(?P<eye>OD|OS)'
+person = "{person}"
+truth = { vessel = "toy/truth/p{person}_{eye}.png" }
+validation = ["2"]
+"""
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three people with bright fields crossed by dark bars, and masks of the bars."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "toy" / "truth").mkdir(parents=True)
+    rows, cols = np.mgrid[:200, :200]
+    field = np.hypot(rows - 99.5, cols - 99.5) < 95
+    rng = np.random.default_rng(0)
+    for name in ("p1_OD", "p1_OS", "p2_OD"):
+        bar = (np.abs((rows - 100) * np.cos(a := rng.uniform(0, 3)) - (cols - 100) * np.sin(a)) < 4) & field
+        pixels = np.where(field[..., None], [200, 120, 60], 0) - 60 * bar[..., None]
+        noisy = np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(root / "toy" / f"{name}.png")
+        Image.fromarray(bar).save(root / "toy" / "truth" / f"{name}.png")  # 1-bit, as users bring them
+    (root / "recipe.toml").write_text(RECIPE, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def recipe(toy: Path) -> TrainingRecipe:
+    return load_recipe(toy / "recipe.toml", TrainingRecipe)
+
+
+def test_no_person_is_in_both_parts(toy: Path, recipe: TrainingRecipe) -> None:
+    training, validation = split(recipe.datasets[0], find_examples(recipe.datasets[0], toy))
+    assert {e.person for e in training} == {"1"}
+    assert {e.person for e in validation} == {"2"}
+
+
+def test_a_killed_run_goes_on_and_ends_like_an_undisturbed_one(
+    toy: Path, recipe: TrainingRecipe, tmp_path: Path
+) -> None:
+    lines: list[Report] = []
+    whole = train(recipe, root=toy, folder=tmp_path / "whole", report=lines.append)
+    train(recipe, root=toy, folder=tmp_path / "halves", report=lambda r: None, stop_at=2)
+    resumed = train(recipe, root=toy, folder=tmp_path / "halves", report=lambda r: None)
+    assert [line.step for line in lines] == [1, 2, 3]
+    assert lines[-1].validation is not None
+    assert resumed.progress.step == 3
+    for name, value in whole.network.trained_state().items():
+        assert torch.equal(value, resumed.network.trained_state()[name]), name
+
+    bundle = write_bundle(whole.network, recipe, root=toy, folder=tmp_path / "bundle")
+    assert read_bundle(str(tmp_path / "bundle")).training_data[0].persons == 1
+    assert load_segmenter(str(bundle.folder)).hand == "toy"
+
+    weights = tmp_path / "bundle" / "adapter.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    load_segmenter.cache_clear()
+    with pytest.raises(ModelError, match="sha256"):
+        load_segmenter(str(bundle.folder))
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(toy: Path, recipe: TrainingRecipe, tmp_path: Path) -> None:
+    train(recipe, root=toy, folder=tmp_path, report=lambda r: None, stop_at=1)
+    changed = recipe.model_copy(
+        update={"optimization": recipe.optimization.model_copy(update={"rate_branch": 1e-3})}
+    )
+    with pytest.raises(ModelError, match="another recipe"):
+        train(changed, root=toy, folder=tmp_path, report=lambda r: None)
+
+
+def test_a_recipe_with_an_unknown_setting_names_it(toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text(RECIPE.replace("batch = 1", "batches = 1"), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"optimization\.batches"):
+        load_recipe(tmp_path / "bad.toml", TrainingRecipe)
+
+
+def test_a_missing_data_folder_says_which_images_were_looked_for(recipe: TrainingRecipe, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no image matches toy/\*\.png"):
+        find_examples(recipe.datasets[0], tmp_path)
