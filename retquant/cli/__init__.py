@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Biomarkers of the retina, for whole cohorts: images in, proven numbers out. For research, not diagnosis.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: loading rich for it would double the time it takes
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cohort.app, name="cohort")
