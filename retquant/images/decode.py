@@ -1,0 +1,199 @@
+"""From the bytes of any picture file to 8-bit RGB, or one clear sentence about why not.
+
+Files are untrusted: the number of pixels is read from the header and checked before anything is decoded.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from retquant.config import ImageSettings
+from retquant.errors import ImageError
+
+_DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
+_RANGES = (255, 1023, 4095, 16383, 65535)
+"""Full scale of 8, 10, 12, 14 and 16 bits: a deep file is scaled by the smallest that holds its brightest pixel."""
+
+_SIGNATURES = {
+    b"%PDF": "a PDF file",
+    b"PK\x03\x04": "a ZIP archive or office document",
+    b"<!DO": "a web page",
+    b"<htm": "a web page",
+    b"<?xm": "an XML file",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Decoded:
+    """A picture's pixels, as the eye should see them."""
+
+    pixels: np.ndarray  # (H, W, 3) uint8, RGB
+    bit_depth: int  # of the file's samples
+    is_grey: bool
+
+
+def decode(data: bytes, *, where: str, settings: ImageSettings) -> Decoded:
+    """Decode JPEG, PNG, TIFF, PPM/PGM, BMP, GIF and whatever else Pillow reads.
+
+    Orientation by EXIF is applied, transparency becomes black, CMYK, palette and grey become RGB. Samples of more than
+    8 bits are scaled by the smallest of 10, 12, 14, 16 bits that holds the brightest pixel.
+
+    Raises
+    ------
+    ImageError
+        The bytes are no picture, are damaged, or hold too many or too few pixels.
+    """
+    if not data:
+        raise ImageError("the file is empty (0 bytes)", where=where, remedy="copy the image again")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of size, which is checked here
+        return _decode(data, where, settings)
+
+
+def _decode(data: bytes, where: str, settings: ImageSettings) -> Decoded:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            check_size(picture.size, where=where, settings=settings)
+            if picture.mode in _DEEP_MODES or _is_deep_colour(data):
+                return _deep(data, where, orientation=_orientation(picture))
+            picture.load()
+            upright = ImageOps.exif_transpose(picture) if _orientation(picture) != 1 else picture
+            return Decoded(
+                pixels=_to_rgb(upright),
+                bit_depth=8 if picture.mode != "1" else 1,
+                is_grey=picture.mode in ("L", "LA", "1"),
+            )
+    except UnidentifiedImageError:
+        if data[:4] in (b"II*\0", b"MM\0*"):  # a TIFF of a kind that Pillow does not know, 16-bit colour above all
+            _check_tiff_size(data, where, settings)
+            return _deep(data, where, orientation=1)
+        raise ImageError(_what_it_is(data), where=where, remedy="give a JPEG, PNG, TIFF, PPM, BMP or GIF") from None
+    except Image.DecompressionBombError:
+        raise ImageError(
+            f"the picture claims more than {settings.max_pixels:,} pixels",
+            where=where,
+            remedy="raise [images] max_pixels if this is right",
+        ) from None
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, MemoryError) as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(f"the picture is damaged ({error})", where=where, remedy="copy the image again") from None
+
+
+def check_size(size: tuple[int, int], *, where: str, settings: ImageSettings) -> None:
+    """Refuse a (width, height) that is too large to decode safely or too small to hold a vessel.
+
+    Raises
+    ------
+    ImageError
+        It is.
+    """
+    width, height = size
+    if width * height > settings.max_pixels:
+        raise ImageError(
+            f"{width} × {height} is {width * height:,} pixels, more than the limit of {settings.max_pixels:,}",
+            where=where,
+            remedy="raise [images] max_pixels if this is right",
+        )
+    if min(size) < settings.min_side_px:
+        raise ImageError(
+            f"{width} × {height} pixels are too few, the shorter side must have {settings.min_side_px}",
+            where=where,
+            remedy="give the image at its full resolution",
+        )
+
+
+def _to_rgb(picture: Image.Image) -> np.ndarray:
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        coloured = picture.convert("RGBA")
+        black = Image.new("RGBA", coloured.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, coloured)
+    # a 1-bit picture goes by way of 8 bits: numpy would give it as bool whose true bytes are 255
+    return np.ascontiguousarray(np.asarray(picture.convert("RGB")))
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF's orientation, 1 (upright) where there is none or it cannot be read."""
+    try:
+        return int(picture.getexif().get(0x0112, 1))
+    except Exception:  # hostile metadata raises anything; the picture itself may be sound
+        return 1
+
+
+def _is_deep_colour(data: bytes) -> bool:
+    """True for a PNG of 16 bits a sample (Pillow would cut colour to 8) and for deep PPM."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return len(data) > 24 and data[24] == 16
+    if data[:2] in (b"P5", b"P6"):
+        fields = [word for line in data[:512].splitlines() for word in line.split(b"#")[0].split()]
+        return len(fields) > 3 and fields[3].isdigit() and int(fields[3]) > 255
+    return False
+
+
+def _check_tiff_size(data: bytes, where: str, settings: ImageSettings) -> None:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages[0]
+            check_size((page.imagewidth, page.imagelength), where=where, settings=settings)
+    except ImageError:
+        raise
+    except Exception as error:  # tifffile raises many kinds on damaged files
+        raise ImageError(f"the picture is damaged ({error})", where=where, remedy="copy the image again") from None
+
+
+def _deep(data: bytes, where: str, *, orientation: int) -> Decoded:
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    samples = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if samples is None:
+        raise ImageError("the picture is damaged or of an unknown kind", where=where, remedy="save it as PNG or JPEG")
+    is_grey = samples.ndim == 2
+    if not is_grey:
+        samples = samples[..., 2::-1]  # BGR(A) to RGB
+    full, depth = _full_scale(samples, where)
+    scaled = np.round(np.clip(samples.astype(np.float32) / full, 0, 1) * 255).astype(np.uint8)
+    grey = np.repeat(scaled[..., None], 3, axis=2) if is_grey else scaled
+    upright = _turned(grey, orientation)
+    return Decoded(pixels=np.ascontiguousarray(upright), bit_depth=depth, is_grey=is_grey)
+
+
+def _full_scale(samples: np.ndarray, where: str) -> tuple[float, int]:
+    if samples.dtype == np.uint8:
+        return 255.0, 8
+    brightest = float(np.nanmax(samples))
+    if samples.dtype.kind == "f" and brightest <= 1.0:
+        return 1.0, 32
+    for full in _RANGES:
+        if brightest <= full:
+            return float(full), full.bit_length()
+    raise ImageError(
+        f"the brightest sample is {brightest:g}, beyond 16 bits", where=where, remedy="save it as 8- or 16-bit PNG"
+    )
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    turns = {
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: a.transpose(1, 0, 2)[:, ::-1],
+        7: lambda a: a.transpose(1, 0, 2)[::-1, ::-1],
+        8: lambda a: a.transpose(1, 0, 2)[::-1],
+    }
+    return turns[orientation](pixels) if orientation in turns else pixels
+
+
+def _what_it_is(data: bytes) -> str:
+    for signature, name in _SIGNATURES.items():
+        if data[:8].lstrip().startswith(signature):
+            return f"this is {name}, not a picture"
+    return "this is no picture that can be read"

@@ -1,0 +1,75 @@
+"""From a file to a `RetinalImage`: pixels, field of view, and what the manifest knows of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from retquant.config import ImageSettings
+from retquant.errors import ImageError
+from retquant.images.decode import Decoded, decode
+from retquant.images.field_of_view import find_field_of_view, fit_field
+from retquant.images.files import read_bytes
+from retquant.images.masks import read_target_mask
+from retquant.images.retinal_image import RetinalImage
+
+BLACK_LEVEL, WHITE_LEVEL = 12, 250  # 8-bit; a frame wholly below or above holds no retina
+
+
+def read_image(
+    path: Path,
+    *,
+    modality: str = "cfp",
+    eye: str | None = None,
+    fov_mask: Path | None = None,
+    settings: ImageSettings,
+) -> RetinalImage:
+    """Read one retinal image.
+
+    The field of view is the given mask, else found in the photograph; an angiogram's is its whole frame.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, no picture, damaged, of a forbidden size, blank, or shows no field of view.
+    """
+    found = decode(read_bytes(path), where=str(path), settings=settings)
+    _refuse_blank(found, str(path))
+    fov = _field_of_view(found, modality, fov_mask, str(path))
+    return RetinalImage(
+        pixels=found.pixels,
+        fov=fov,
+        field=fit_field(fov),
+        modality=modality,
+        eye=eye,
+        bit_depth=found.bit_depth,
+        is_grey=found.is_grey,
+    )
+
+
+def _field_of_view(found: Decoded, modality: str, fov_mask: Path | None, where: str) -> np.ndarray:
+    shape = found.pixels.shape[:2]
+    if fov_mask is not None:
+        given, _ = read_target_mask(fov_mask, (shape[0], shape[1]))
+        if not given.any():
+            raise ImageError("the field-of-view mask is empty", where=str(fov_mask), remedy="leave fov_mask empty")
+        return given >= 128
+    if modality == "octa":
+        return np.ones(shape, dtype=bool)
+    try:
+        return find_field_of_view(found.pixels)
+    except ImageError as error:
+        raise ImageError(error.problem, where=where, remedy=error.remedy) from None
+
+
+def _refuse_blank(found: Decoded, where: str) -> None:
+    # every fourth pixel each way tells a blank frame from a picture
+    sample = found.pixels[::4, ::4]
+    darkest, brightest = int(sample.min()), int(sample.max())
+    if brightest <= BLACK_LEVEL:
+        raise ImageError("the picture is all black", where=where, remedy="leave it out, or take it again")
+    if darkest >= WHITE_LEVEL:
+        raise ImageError("the picture is all white", where=where, remedy="leave it out, or take it again")
+    if darkest == brightest:
+        raise ImageError("the picture is one even colour", where=where, remedy="leave it out, or take it again")
