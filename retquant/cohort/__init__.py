@@ -1,6 +1,7 @@
 """The cohort engine: from a manifest's records to tables, over many processes, safe to kill at any moment.
 
-It knows Dask and the run's folder, and nothing of retinas: what is done with an image is the caller's `ImageProcess`.
+It knows Dask and the run's folder, and nothing of retinas: what is done with an image is the caller's
+`ImageProcess`.
 """
 
 from __future__ import annotations

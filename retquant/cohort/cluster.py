@@ -91,7 +91,8 @@ def local_workers(settings: ClusterSettings, most: int | None = None) -> int:
     if settings.workers is not None:
         wanted = settings.workers
     else:
-        from distributed.system import CPU_COUNT, MEMORY_LIMIT  # both know of containers' limits
+        from dask.system import CPU_COUNT  # both know of containers' limits
+        from distributed.system import MEMORY_LIMIT
 
         by_memory = int(MEMORY_LIMIT / (settings.gib_a_worker * _GIB))
         wanted = min(max(1, CPU_COUNT // settings.threads), max(1, by_memory))

@@ -35,7 +35,8 @@ def refuse_other_runs(manifest: Path, out: Path, *, agreed: bool) -> None:
 def require_consent(plan: Plan, before: RunRecord | None, *, out: Path, method: str) -> None:
     """Refuse to redo or remove results on account of a change that may be an oversight.
 
-    Changed files and changed measurements in the manifest are no oversight: their images are redone without asking.
+    Changed files and changed measurements in the manifest are no oversight: their images are redone without
+    asking.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def require_consent(plan: Plan, before: RunRecord | None, *, out: Path, method: 
 
 
 def _refuse_strange_files(out: Path) -> None:
-    """Something is here, but no run: do not mingle with it (scratch of a run killed at once does not count)."""
+    """Something is here, but no run: do not mingle with it (a killed run's dot-files do not count)."""
     strange = (
         sorted(entry.name for entry in out.iterdir() if not entry.name.startswith("."))
         if out.is_dir()

@@ -1,7 +1,7 @@
 """What is in a file, by hash; a hash is trusted again while the file's size and modification time hold.
 
-The cache is a text file in the run's folder, one line a file, appended to as chunks finish. It can be deleted: the
-next run then reads the files of what is done once more.
+The cache is a text file in the run's folder, one line a file, appended to as chunks finish. It can be
+deleted: the next run then reads the files of what is done once more.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from retquant.tables.files import write_file
+from retquant.tables.files import write_file, writing
 
 ABSENT = "absent"
-"""Content of a file that does not exist or cannot be read: an image may fail on it once and for all, till it appears."""
+"""Content of a file that does not exist or cannot be read: a failure on it holds until the file appears."""
 
 CACHE = ".cache/contents.tsv"
 _READERS = 8  # threads; hashing lets other threads run
@@ -85,9 +85,11 @@ class ContentCache:
         """Remember hashes that workers took, also over a kill."""
         present = [content for content in contents if content.sha256 != ABSENT]
         self._known.update({content.path: content for content in present})
-        (self._out / CACHE).parent.mkdir(parents=True, exist_ok=True)
-        with open(self._out / CACHE, "a", encoding="utf-8") as file:
-            file.write("".join(map(_line, present)))
+        path = self._out / CACHE
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "a", encoding="utf-8") as file:
+                file.write("".join(map(_line, present)))
 
     def save(self) -> None:
         """Write the cache anew, one line a file."""

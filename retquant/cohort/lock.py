@@ -1,4 +1,4 @@
-"""One run at a time in a folder: a lock that says who holds it, and is seen to be stale when its holder is dead."""
+"""One run at a time in a folder: a lock that says who holds it, and that a dead holder does not keep."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNWRITTEN = 10.0  # seconds after which a lock without content counts as left b
 
 
 class RefusedError(OutputError):
-    """A run is not begun: the folder is locked or another's, or a change has not been agreed to (exit code 2)."""
+    """A run is not begun: the folder is locked or another's, or a change is not agreed to (exit code 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

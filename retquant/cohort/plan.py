@@ -38,7 +38,10 @@ def make_plan(
     contents: ContentCache,
     retry_failed: bool = False,
 ) -> Plan:
-    """Compare the manifest with what is done. Only files of done images are hashed; workers hash the others."""
+    """Compare the manifest with what is done.
+
+    Only files of done images are hashed here; workers hash the others when they read them.
+    """
     known = [record for record in records if ledger.key(record.image_id) is not None]
     contents.warm(path for record in known for path in files_of(record))
     changed = {
@@ -78,7 +81,7 @@ class Chunk:
 
 
 def make_chunk(run_id: str, records: Iterable[ImageRecord]) -> Chunk:
-    """A chunk named by its run and images: sent twice, it writes the same files; no other run's has its name."""
+    """A chunk named by its run and images: sent twice it writes the same files, and no other run's."""
     records = tuple(records)
     text = "\n".join([run_id, *(record.image_id for record in records)])
     return Chunk(id=hashlib.sha256(text.encode()).hexdigest()[:16], records=records)

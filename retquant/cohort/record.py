@@ -128,7 +128,7 @@ def read_record(out: Path) -> RunRecord | None:
     except ValidationError as error:
         fault = error.errors()[0]
         raise OutputError(
-            f"this is no run record that retquant {retquant.__version__} can read ({fault['msg']} at {fault['loc']})",
+            f"retquant {retquant.__version__} cannot read this record ({fault['msg']} at {fault['loc']})",
             where=str(path),
             remedy="choose another folder with --out, or use the version of retquant that wrote it",
         ) from None

@@ -1,4 +1,4 @@
-"""A cohort run from plan to summary: the one place that holds the lock, the ledger and the workers together."""
+"""A cohort run from plan to summary: the one place that brings lock, ledger and workers together."""
 
 from __future__ import annotations
 
@@ -221,8 +221,8 @@ class _Run:
     ) -> Iterator[tuple[Chunk, ChunkReport]]:
         """Reports of all chunks; those that end their workers are split, and their images tried one by one.
 
-        An image is given up only when workers end while it is the one thing under way, so that no image pays for
-        its neighbour on the same worker.
+        An image is given up only when workers end while it is the one thing under way, so that no image pays
+        for its neighbour on the same worker.
         """
         suspects = self._queue(())
         for chunk, report in workers.work(queue):

@@ -1,7 +1,7 @@
 """Sending chunks to workers, a bounded window at a time.
 
-The window, not the scheduler, gives the back-pressure: mapping everything at once with resources lost 216 of 400
-tasks when workers died (PERFORMANCE §2).
+The window, not the scheduler, gives the back-pressure: mapping everything at once with resources lost 216 of
+400 tasks when workers died (PERFORMANCE §2).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Crew(Protocol):
     address: str  # of the dashboard; "" where there is none
 
     def work(self, queue: ChunkQueue, *, alone: bool = False) -> Iterator[Outcome]:
-        """Outcomes as they come, until the queue is empty; with `alone` only one chunk is under way at a time."""
+        """Outcomes as they come, until the queue is empty; with `alone` one chunk is under way at a time."""
         ...
 
 
@@ -119,5 +119,6 @@ def crew(workshop: Workshop, settings: ClusterSettings, *, run_id: str, images: 
         if settings.scheduler is not None:
             with suppress(OSError, TimeoutError, ValueError):
                 client.unregister_worker_plugin(plugin)
-        with suppress(OSError, TimeoutError):  # a scheduler that went away, or a machine too busy to say goodbye
+        # the scheduler may have gone away, or the machine be too busy to answer
+        with suppress(OSError, TimeoutError):
             client.close()

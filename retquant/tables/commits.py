@@ -1,7 +1,8 @@
 """Which chunks count: those that every table holds whole. Read-only, so that a status may look at a live run.
 
-A chunk writes `biomarkers` last, so a kill leaves it out of that table; a part that somebody removes or cuts leaves
-it out of another. Either way the chunk is not committed, its rows elsewhere are to be swept, its images to be redone.
+A chunk writes `biomarkers` last, so a kill leaves it out of that table; a part that somebody removes or cuts
+leaves it out of another. Either way the chunk is not committed, its rows elsewhere are to be swept, its
+images to be redone.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _WORSE = {"higher_is_worse": "max", "higher_is_better": "min"}
 def one_row_a_person(
     table: pd.DataFrame, *, biomarkers: Sequence[str], eyes: str, directions: Mapping[str, str]
 ) -> pd.DataFrame:
-    """A row a person (and visit) by one of the rules of `load_biomarkers`; `n_eyes`, `n_images` say what entered.
+    """A row a person (and visit) by one of the rules of `load_biomarkers`, with `n_eyes` and `n_images`.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def _require(table: pd.DataFrame, column: str, eyes: str) -> None:
     if without:
         raise OutputError(
             f"eyes={eyes!r} needs {column}, which {without} of {len(table)} images do not have",
-            remedy=f"fill the column {column} of the manifest and run again (nothing is measured anew), or eyes='both'",
+            remedy=f"fill {column} in the manifest and run again (it measures nothing anew), or eyes='both'",
         )
 
 
@@ -62,7 +62,7 @@ def _chosen_eyes(table: pd.DataFrame, eyes: str) -> pd.DataFrame:
 
 
 def _draw(text: str) -> str:
-    """A number that looks random and is the same for the same person and eye, whoever else is in the table."""
+    """A number that looks random and is the same for a person's eye, whoever else is in the table."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -25,7 +25,7 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputError(
             f"could not be written: {error.strerror or error}",
             where=str(path),
-            remedy="free some space or restore the folder, then give the same command again; what is done stays",
+            remedy="free some space or restore the folder, then run the same command; what is done stays",
         ) from error
 
 
@@ -62,7 +62,8 @@ def scratch_file(out: Path) -> Iterator[Path]:
 def publish(aside: Path, target: Path) -> None:
     """Rename a finished, synced file into its place.
 
-    The folder is not synced: a part that a power cut loses leaves its chunk uncommitted, and it is done again.
+    The folder is not synced: a part that a power cut loses leaves its chunk uncommitted, and it is done
+    again.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(aside, target)

@@ -1,13 +1,12 @@
 """The tables as JSON Schema: what a row of each holds, for people and programs without Parquet at hand.
 
-`schemas/*.json` are written by `publish` and compared with the code by a test, so that neither drifts alone.
+A test compares `schemas/*.json` with what this makes of the code, so that neither drifts alone.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from retquant.tables.schemas import (
@@ -41,12 +40,6 @@ def table_json_schemas(columns: Iterable[BiomarkerColumn]) -> dict[str, dict[str
     }
     described["biomarkers"] = _biomarkers_schema(columns)
     return described
-
-
-def publish(folder: Path, schemas: dict[str, dict[str, Any]]) -> None:
-    """Write each schema to `folder/<name>.json`."""
-    for name, schema in schemas.items():
-        (folder / f"{name}.json").write_text(canonical(schema), encoding="utf-8")
 
 
 def canonical(schema: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The `participants` table: ids, labels and covariates as the manifest has them, rewritten whole at every run.
+"""The `participants` table: ids, labels and covariates as the manifest has them, rewritten at every run.
 
 It is apart from `biomarkers` so that correcting a label measures nothing again.
 """

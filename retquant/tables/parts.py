@@ -1,7 +1,7 @@
 """Part files: a table is a folder of them, and each names in its footer the chunks whose rows it holds.
 
-The chunk lists are what makes a run safe to kill: a chunk counts only when every table has it (`commits`), and a
-compacted part counts for all the chunks that it took over.
+The chunk lists are what makes a run safe to kill: a chunk counts only when every table has it (`commits`),
+and a compacted part counts for all the chunks that it took over.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def write_compacted(
 ) -> None:
     """Replace several parts by one that holds their rows, safe to be killed at any moment.
 
-    The finished file names the parts that it replaces and waits in the scratch folder; then they are removed; then
-    it takes its place. A reader of the folder may thus miss rows for a moment and never sees one twice.
+    The finished file names the parts that it replaces and waits in the scratch folder; then they are removed;
+    then it takes its place. A reader of the folder may thus miss rows for a moment and never sees one twice.
     """
     schema = read_file(parts[0].path).schema
     chunks = sorted(frozenset().union(*(part.chunks for part in parts)))

@@ -36,12 +36,13 @@ def load_biomarkers(
     columns : sequence of str, optional
         Biomarkers to load; all by default.
     eyes : str
-        "both": a row an image. Otherwise a row a person (and visit, where the manifest has visits): "mean" of the
-        eyes, the "right" eye, one eye taken at "random" (always the same for a person), or the "worse" eye, biomarker
-        by biomarker, which those without a bad direction have not: they are left out and named in
+        "both": a row an image. Otherwise a row a person (and visit, where the manifest has visits): the
+        "mean" of the eyes, the "right" eye, one drawn at "random" (always the same of a person), or the
+        "worse" eye for each biomarker; those of which neither end is bad are then left out and named in
         `.attrs["without_direction"]`. Several images of an eye are averaged first.
     join : DataFrame or path, optional
-        More columns (CSV or Parquet when a path), matched on `image_id` where they have it, else on `participant_id`.
+        More columns (CSV or Parquet when a path), matched on `image_id` where they have it, else on
+        `participant_id`.
 
     Returns
     -------

@@ -18,13 +18,14 @@ _RESERVED = re.compile(r"[\x00-\x1f\\]")
 class ImageRows:
     """The rows, values and pictures of one image.
 
-    A biomarker that the image's modality never has is left out of `biomarkers`. One that it has but that could not
-    be measured is NaN there, and its reason stands in `missing`. Standard errors are columns `<name>__se`.
+    A biomarker that the image's modality never has is left out of `biomarkers`. One that it has but that
+    could not be measured is NaN there, and its reason stands in `missing`. Standard errors are columns
+    `<name>__se`.
     """
 
     biomarkers: Mapping[str, float]  # column -> value, in the column's unit
     missing: Mapping[str, str] = field(default_factory=dict)  # column -> reason, for every NaN
-    # "vessels", "bifurcations", "crossings", "quality": column -> values, all of one length; columns left out are null
+    # "vessels", "bifurcations", "crossings", "quality": column -> values; columns left out are null
     tables: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
     artifacts: Mapping[str, bytes] = field(
         default_factory=dict

@@ -1,4 +1,4 @@
-"""The columns of every table, declared once: Arrow schemas, the dictionary and `schemas/*.json` all come from here."""
+"""The columns of every table, declared once: Arrow schemas, dictionary and `schemas/*.json` come of it."""
 
 from __future__ import annotations
 
@@ -66,47 +66,79 @@ RESULT_KEY = _text(
     "result_key",
     "Digest of everything that the image's result depends on: files, settings, models, definitions.",
 )
+
+
+def _flag(name: str, definition: str) -> TableColumn:
+    return TableColumn(name=name, kind="flag", definition=definition)
+
+
 _STRUCTURE = _text("structure", "What the centre line belongs to: vessel, artery or vein.")
 _X = _number("x", "px", "Distance from the image's left edge, pixel centres at whole numbers.")
 _Y = _number("y", "px", "Distance from the image's top edge, pixel centres at whole numbers.")
+
+_ZONES = (
+    _flag(
+        "in_zone_b",
+        "Any part lies 2 to 3 disc radii from the disc's centre; false where the disc is unknown.",
+    ),
+    _flag(
+        "in_zone_c",
+        "Any part lies 2 to 5 disc radii from the disc's centre; false where the disc is unknown.",
+    ),
+)
+_IN_UM = "{}; empty where the scale is unknown."
 
 TABLES: Mapping[str, tuple[TableColumn, ...]] = {
     "vessels": (
         IMAGE_ID,
         _STRUCTURE,
         _index("segment", "Number of the segment within image and structure, from 0."),
-        TableColumn(name="is_loop", kind="flag", definition="The segment is closed on itself."),
-        _index("start_node", "Node at the segment's first point."),
-        _index("end_node", "Node at the segment's last point."),
-        _number("start_x", "px", "x of the first point."),
-        _number("start_y", "px", "y of the first point."),
-        _number("end_x", "px", "x of the last point."),
-        _number("end_y", "px", "y of the last point."),
+        _number("x_start", "px", "x of the segment's first point."),
+        _number("y_start", "px", "y of the segment's first point."),
+        _number("x_end", "px", "x of the segment's last point."),
+        _number("y_end", "px", "y of the segment's last point."),
+        _text("start_kind", "What the segment begins at: end, branch, border, crossing or loop."),
+        _text("end_kind", "What the segment ends at: end, branch, border, crossing or loop."),
         _number("length_px", "px", "Length along the smooth centre line."),
-        _number("chord_px", "px", "Distance between first and last point."),
-        _number("calibre_px", "px", "Mean width along the segment, edge to edge."),
-        _number("length_um", "um", "Length along the smooth centre line; empty where the scale is unknown."),
-        _number("calibre_um", "um", "Mean width along the segment; empty where the scale is unknown."),
+        _number("length_um", "um", _IN_UM.format("Length along the smooth centre line")),
+        _number("chord_px", "px", "Distance between first and last point; 0 for a closed loop."),
+        _number("chord_um", "um", _IN_UM.format("Distance between first and last point")),
+        _number("calibre_px", "px", "Width along the segment, edge to edge."),
+        _number("calibre_um", "um", _IN_UM.format("Width along the segment, edge to edge")),
+        _number("calibre_cv", "1", "Standard deviation of the width along the segment over its mean."),
+        _flag("is_long_enough", "The segment is long enough to enter tortuosity."),
         _number("tortuosity_hart1", "1", "Length over chord, minus one."),
-        _number("tortuosity_grisan", "1/px", "Grisan's tortuosity density of the segment."),
+        _number("tortuosity_grisan_per_mm", "1/mm", "Grisan's tortuosity density of the segment."),
+        _index("inflections", "Places where the segment's curvature changes its sign."),
+        *_ZONES,
     ),
     "bifurcations": (
         IMAGE_ID,
         _STRUCTURE,
         _index("bifurcation", "Number of the bifurcation within image and structure, from 0."),
-        _index("node", "Node at which the parent divides."),
         _X,
         _Y,
         _index("parent_segment", "Segment that divides."),
-        _index("wide_daughter_segment", "The wider daughter."),
-        _index("narrow_daughter_segment", "The narrower daughter."),
+        _index("wider_daughter_segment", "The wider of the two that it divides into."),
+        _index("narrower_daughter_segment", "The narrower of the two that it divides into."),
         _number("angle_deg", "deg", "Angle between the daughters' tangents."),
         _number("asymmetry_deg", "deg", "Difference of the daughters' angles to the parent's direction."),
-        _number("parent_calibre_px", "px", "Width of the parent near the bifurcation."),
-        _number("wide_daughter_calibre_px", "px", "Width of the wider daughter near the bifurcation."),
-        _number("narrow_daughter_calibre_px", "px", "Width of the narrower daughter near the bifurcation."),
+        _number("parent_calibre_px", "px", "Width of the parent."),
+        _number("wider_daughter_calibre_px", "px", "Width of the wider daughter."),
+        _number("narrower_daughter_calibre_px", "px", "Width of the narrower daughter."),
+        _number("parent_calibre_um", "um", _IN_UM.format("Width of the parent")),
+        _number("wider_daughter_calibre_um", "um", _IN_UM.format("Width of the wider daughter")),
+        _number("narrower_daughter_calibre_um", "um", _IN_UM.format("Width of the narrower daughter")),
+        *_ZONES,
     ),
-    "crossings": (IMAGE_ID, _STRUCTURE, _X, _Y),
+    "crossings": (
+        IMAGE_ID,
+        _STRUCTURE,
+        _index("crossing", "Number of the crossing within image and structure, from 0."),
+        _X,
+        _Y,
+        *_ZONES,
+    ),
     "quality": (
         IMAGE_ID,
         _text("grade", "good, usable or reject."),
@@ -157,6 +189,7 @@ CHUNK_TABLES = (*TABLES, "biomarkers")
 
 ID_COLUMNS = frozenset(
     {"image_id", "structure", "biomarker", "reason", "stage", "error", "grade", "participant_id"}
+    | {"start_kind", "end_kind"}
 )
 """Columns with few distinct values, the only ones worth a Parquet dictionary (PERFORMANCE §4)."""
 

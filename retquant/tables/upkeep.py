@@ -1,4 +1,4 @@
-"""Keeping a run's folder sound under its lock: finish what a kill interrupted, take out what no longer holds."""
+"""Keeping a run's folder sound under its lock: finish what a kill interrupted, take out what is outdated."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class ChunkTables:
 
 
 def write_schema_parts(out: Path, schemas: Mapping[str, pa.Schema], *, facts: Mapping[str, Any]) -> None:
-    """Write to each table a part without rows, which sorts first and gives readers the columns from the start."""
+    """Write to each table a part without rows, which sorts first and gives readers the columns."""
     for name in CHUNK_TABLES:
         empty = schemas[name].empty_table()
         write_part(

@@ -52,7 +52,8 @@ class Measure:
         try:
             text = record.image.read_text()
         except FileNotFoundError:
-            raise ImageError("there is no such file", where=str(record.image), remedy="mend the path") from None
+            where = str(record.image)
+            raise ImageError("there is no such file", where=where, remedy="mend the path") from None
         time.sleep(self.pause)
         if text.startswith("poison"):
             os._exit(9)
