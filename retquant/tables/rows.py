@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
+
 _RESERVED = re.compile(r"[\x00-\x1f\\]")
 
 
@@ -26,7 +28,7 @@ class ImageRows:
     biomarkers: Mapping[str, float]  # column -> value, in the column's unit
     missing: Mapping[str, str] = field(default_factory=dict)  # column -> reason, for every NaN
     # "vessels", "bifurcations", "crossings", "quality": column -> values; columns left out are null
-    tables: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Sequence[Any] | np.ndarray]] = field(default_factory=dict)
     artifacts: Mapping[str, bytes] = field(
         default_factory=dict
     )  # path under the run's folder -> content of that file

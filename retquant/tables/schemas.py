@@ -146,6 +146,7 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
         _text("laterality_inferred", "Eye as the picture shows it: OD, OS or empty."),
         _text("centring", "What the picture is centred on: macula, disc or other."),
         _text("scale_source", "Where micrometres per pixel come from."),
+        _number("um_per_px", "um", "Micrometres that a pixel spans; empty where unknown."),
         _text("magnification_source", "Which measurements of the eye corrected the magnification."),
         _text("vessel_source", "Model, or mask file's column, that the vessels come from."),
         _index("width_px", "Width of the image in pixels."),

@@ -62,7 +62,7 @@ class ChunkTables:
         for name, batch in batches.items():
             self._batches.setdefault(name, []).append(batch)
 
-    def _known(self, tables: Mapping[str, Mapping[str, Sequence[Any]]]) -> list[tuple[str, Any]]:
+    def _known(self, tables: Mapping[str, Mapping[str, Sequence[Any] | np.ndarray]]) -> list[tuple[str, Any]]:
         if unknown := [name for name in tables if name not in TABLES or name in _WRITTEN_HERE]:
             raise ValueError(f"{unknown} are no tables that an image fills")
         return list(tables.items())
@@ -95,7 +95,9 @@ def write_schema_parts(out: Path, schemas: Mapping[str, pa.Schema], *, facts: Ma
         )
 
 
-def _batch(schema: pa.Schema, values: Mapping[str, Sequence[Any]], *, image_id: str) -> pa.RecordBatch:
+def _batch(
+    schema: pa.Schema, values: Mapping[str, Sequence[Any] | np.ndarray], *, image_id: str
+) -> pa.RecordBatch:
     """Columns of one image, cast to the schema; columns that are left out are null."""
     if unknown := [name for name in values if schema.get_field_index(name) < 0]:
         raise ValueError(f"{unknown} are not among the columns {schema.names}")
@@ -112,7 +114,7 @@ def _batch(schema: pa.Schema, values: Mapping[str, Sequence[Any]], *, image_id: 
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _array(values: Sequence[Any] | None, kind: pa.DataType, rows: int) -> pa.Array:
+def _array(values: Sequence[Any] | np.ndarray | None, kind: pa.DataType, rows: int) -> pa.Array:
     if kind == pa.float32():
         numbers = np.full(rows, np.nan) if values is None else np.asarray(values, dtype=np.float64)
         with np.errstate(over="ignore"):
