@@ -22,6 +22,8 @@ _UNWRITTEN = 10.0  # seconds after which a lock without content counts as left b
 class RefusedError(OutputError):
     """A run is not begun: the folder is locked or another's, or a change is not agreed to (exit code 2)."""
 
+    is_usage = True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
