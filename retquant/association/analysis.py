@@ -1,0 +1,132 @@
+"""`retquant associate`, from tables to estimates: reads top to bottom as the story of one analysis."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import retquant
+from retquant.association.associations import Associations
+from retquant.association.catalogue import choose_biomarkers
+from retquant.association.covariates import encode
+from retquant.association.effects import estimate_all
+from retquant.association.eyes import analysis_rows
+from retquant.association.labels import join_labels, read_labels
+from retquant.association.outcome import read_outcome, require_columns
+from retquant.association.people import identify
+from retquant.association.results import read_results
+from retquant.association.study import Exclusion, Study
+from retquant.errors import AssociationError
+
+
+def associate(
+    results: Path | pd.DataFrame,
+    *,
+    outcome: str,
+    labels: Path | pd.DataFrame | None = None,
+    covariates: Sequence[str] = (),
+    biomarkers: Sequence[str] = ("*",),
+    eyes: str = "auto",
+    kind: str = "auto",
+    out: Path | None = None,
+) -> Associations:
+    """Test every biomarker against one outcome, two eyes of a person never counted as two people.
+
+    Parameters
+    ----------
+    results : Path or DataFrame
+        Output folder of a cohort run, or what `load_biomarkers` returns: one row an image, with `image_id`
+        and, where known, `participant_id`, `eye`, `visit`, `acquired_at`.
+    outcome : str
+        Column of the labels, or `column=value` for that value against all others.
+    labels : Path or DataFrame, optional
+        Matched by `participant_id` (and `eye`, `visit` where present) or by `image_id`; without it the labels
+        and covariates of the manifest are used.
+    covariates : sequence of str
+        Columns to adjust for; numbers enter linearly, texts as indicators.
+    biomarkers : sequence of str
+        Glob patterns over column names.
+    eyes : str
+        "auto": by person unless the outcome differs between the eyes of a person; "mean": by person;
+        "both": by eye, clustered by person.
+    kind : str
+        "auto", "binary" or "continuous".
+    out : Path, optional
+        Folder that gets `associations.parquet` and `associations.html`.
+
+    Raises
+    ------
+    AssociationError
+        Labels, outcome or covariates do not allow the analysis.
+    """
+    found = read_results(results)
+    images = found.images
+    exclusions: list[Exclusion] = []
+    notes: list[str] = []
+    n_images = len(images)
+    if labels is not None:
+        table = labels if isinstance(labels, pd.DataFrame) else read_labels(labels)
+        images, exclusions, notes = join_labels(images, table)
+    column = outcome if outcome in images.columns else outcome.partition("=")[0].strip()
+    if column in covariates:
+        raise AssociationError(
+            f"{column} is both outcome and covariate", remedy="leave it out of the covariates"
+        )
+    require_columns(images, covariates, what="covariates")
+    tested = choose_biomarkers(images, biomarkers, leave_out=(column, *covariates))
+    target = read_outcome(images, outcome, kind)
+    images, warnings = identify(images)
+    names = [biomarker.name for biomarker in tested]
+    rows = analysis_rows(images, target, covariates=list(covariates), biomarkers=names, policy=eyes)
+    terms = encode(rows.covariates)
+    table, dropped = estimate_all(rows, terms, tested, outcome=outcome, kind=target.kind)
+    study = Study(
+        outcome=outcome,
+        kind=target.kind,
+        level=rows.level,
+        coding=target.coding,
+        covariates=tuple(covariates),
+        terms=terms.names,
+        eye_rule=rows.eye_rule,
+        visit_rule=rows.visit_rule,
+        model=_usual_model(table),
+        n_images=n_images,
+        n_people=len(np.unique(rows.person)),
+        n_eyes=int(rows.eyes.max(axis=1).sum()),
+        n_events=int(rows.outcome.sum()) if target.kind == "binary" else None,
+        exclusions=(*exclusions, *rows.exclusions),
+        warnings=(*warnings, *rows.warnings),
+        notes=(*notes, *target.notes, *terms.notes, *dropped),
+        source=found.source,
+    )
+    definitions = {biomarker.name: biomarker.definition for biomarker in tested}
+    result = Associations(
+        table=table, study=study, definitions=definitions, missing=found.missing, versions=_versions()
+    )
+    if out is not None:
+        result.to_parquet(out / "associations.parquet")
+        result.report(out / "associations.html")
+    return result
+
+
+def _usual_model(table: pd.DataFrame) -> str:
+    models = table["model"].dropna()
+    return str(models.mode().iloc[0]) if len(models) else "none could be fitted"
+
+
+def _versions() -> dict[str, str]:
+    import scipy
+    import statsmodels
+
+    return {
+        "retquant": retquant.__version__,
+        "python": platform.python_version(),
+        "statsmodels": statsmodels.__version__,
+        "scipy": scipy.__version__,
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+    }

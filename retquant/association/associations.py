@@ -1,0 +1,117 @@
+"""The result of an association analysis: one row a biomarker, with what was analysed and on whom."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from retquant.association.study import Study
+
+COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "biomarker": ("string", "column of the biomarkers table"),
+        "role": (
+            "string",
+            "biomarker counts among the tests; derived (from another biomarker) and quality do not",
+        ),
+        "derived_from": ("string", "biomarker that determines this one"),
+        "unit": ("string", "of the biomarker, UCUM"),
+        "outcome": ("string", "column of the labels, or column=value"),
+        "kind": ("string", "binary or continuous"),
+        "model": ("string", "that gave the estimate"),
+        "n_people": ("int64", "people in this row's analysis"),
+        "n_eyes": ("int64", "eyes of these people in which the biomarker was measured"),
+        "n_events": ("Int64", "rows (people, or eyes) with the outcome; null for a continuous outcome"),
+        "effect": (
+            "float64",
+            "per standard deviation of the biomarker: log odds ratio, or difference in the outcome",
+        ),
+        "standard_error": ("float64", "of effect"),
+        "ci_low": ("float64", "of effect, 95 %"),
+        "ci_high": ("float64", "of effect, 95 %"),
+        "p": ("float64", "two-sided"),
+        "q": ("float64", "false discovery rate (Benjamini-Hochberg) among rows of role biomarker"),
+        "effect_per_unit": ("float64", "effect per unit of the biomarker"),
+        "sd": ("float64", "standard deviation of the biomarker over people"),
+        "odds_ratio": ("float64", "exp(effect); null for a continuous outcome"),
+        "odds_ratio_low": ("float64", "exp(ci_low)"),
+        "odds_ratio_high": ("float64", "exp(ci_high)"),
+        "reason": ("string", "why there is no estimate; null where there is one"),
+        "note": ("string", "what to know about this estimate"),
+    }
+)
+"""Columns of the table: pandas type and meaning."""
+
+SCHEMA_VERSION = "1"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Associations:
+    """One outcome against many biomarkers."""
+
+    table: pd.DataFrame  # columns of COLUMNS, by p
+    study: Study
+    definitions: Mapping[str, str] = field(default_factory=dict)  # biomarker -> one sentence
+    missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # biomarker -> reason -> images
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def n_tests(self) -> int:
+        """How many p-values the false discovery rate is taken over."""
+        return int(self.table["q"].notna().sum())
+
+    @property
+    def headline(self) -> str:
+        """The analysis in one sentence."""
+        study = self.study
+        events = "" if study.n_events is None else f", {study.n_events:,} {study.row_unit} with the outcome"
+        adjusted = f"adjusted for {', '.join(study.covariates)}" if study.covariates else "without covariates"
+        return (
+            f"{self.n_tests:,} biomarkers were tested against the {study.kind} outcome {study.outcome} "
+            f"in {study.n_people:,} people ({study.n_eyes:,} eyes{events}), {adjusted}."
+        )
+
+    def top(self, count: int) -> list[str]:
+        """The `count` biomarkers of least p that count as tests, a line each."""
+        lines = []
+        for row in self.table[self.table["q"].notna()].head(count).itertuples():
+            effect = f"{row.effect:.3g} ({row.ci_low:.3g} to {row.ci_high:.3g}) per SD"
+            if row.kind == "binary":
+                bounds = f"{row.odds_ratio_low:.2f} to {row.odds_ratio_high:.2f}"
+                effect = f"odds ratio {row.odds_ratio:.2f} ({bounds}) per SD"
+            lines.append(f"{row.biomarker}: {effect}, p {row.p:.2g}, q {row.q:.2g}, n {row.n_people:,}")
+        return lines
+
+    def to_parquet(self, path: Path) -> Path:
+        """Write the table (zstd), with each column's meaning and the whole study in its metadata."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        arrow = pa.Table.from_pandas(self.table, preserve_index=False)
+        fields = [column.with_metadata({"description": COLUMNS[column.name][1]}) for column in arrow.schema]
+        about = {
+            "retquant.schema": f"associations/{SCHEMA_VERSION}",
+            "retquant.study": json.dumps(asdict(self.study)),
+            "retquant.versions": json.dumps(dict(self.versions)),
+        }
+        metadata = {
+            **(arrow.schema.metadata or {}),
+            **{key.encode(): value.encode() for key, value in about.items()},
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.tmp")
+        pq.write_table(arrow.cast(pa.schema(fields, metadata=metadata)), aside, compression="zstd")
+        aside.replace(path)
+        return path
+
+    def report(self, path: Path) -> Path:
+        """Write one self-contained HTML page about the analysis."""
+        # the page lies to the right of this stage, so it is looked up when asked for and never imported here
+        page = importlib.import_module("retquant.report.association_page")
+        return page.write_page(self, path)

@@ -1,0 +1,80 @@
+"""Which columns of a table are biomarkers, and what is known of them, and whether they count as tests."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from retquant.errors import AssociationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """A biomarker that is to be tested."""
+
+    name: str
+    unit: str = ""
+    definition: str = ""
+    derived_from: str = ""  # the biomarker that determines it: reported, not counted among the tests
+
+    @property
+    def role(self) -> str:
+        """`biomarker` counts among the tests; `derived`, and `quality` of the picture, do not."""
+        if self.name.startswith("quality_"):
+            return "quality"
+        return "derived" if self.derived_from else "biomarker"
+
+
+def choose_biomarkers(
+    images: pd.DataFrame, globs: Sequence[str], *, leave_out: Sequence[str] = ()
+) -> list[Tested]:
+    """The biomarker columns of `images` whose name matches one of `globs`, in the table's order.
+
+    A column is a biomarker if the registry has it or the table gives it a unit (`.attrs["units"]`).
+
+    Raises
+    ------
+    AssociationError
+        The table holds no biomarker, or none has such a name.
+    """
+    registry = _registry()
+    units: Mapping[str, str] = images.attrs.get("units", {})
+    derived: Mapping[str, str] = images.attrs.get("derived_from", {})
+    definitions: Mapping[str, str] = images.attrs.get("definitions", {})
+    numeric = [
+        str(c)
+        for c in images.columns
+        if pd.api.types.is_numeric_dtype(images[c]) and not str(c).endswith("__se")
+    ]
+    known = [name for name in numeric if (name in registry or name in units) and name not in leave_out]
+    if not known:
+        raise AssociationError(
+            "no column is a known biomarker and none has a unit in .attrs['units']",
+            where="results",
+            remedy="pass the output folder of a cohort run, or set images.attrs['units'] = {column: unit}",
+        )
+    chosen = [name for name in known if any(fnmatch.fnmatchcase(name, glob) for glob in globs)]
+    if not chosen:
+        raise AssociationError(
+            f"no biomarker matches {', '.join(globs)}",
+            where="biomarkers",
+            remedy=f"the table has {', '.join(known[:8])}{' …' if len(known) > 8 else ''}",
+        )
+    return [
+        Tested(
+            name=name,
+            unit=str(units.get(name, getattr(registry.get(name), "unit", ""))),
+            definition=str(definitions.get(name, getattr(registry.get(name), "definition", ""))),
+            derived_from=str(derived.get(name, getattr(registry.get(name), "derived_from", None)) or ""),
+        )
+        for name in chosen
+    ]
+
+
+def _registry() -> Mapping[str, object]:
+    from retquant.biomarkers.registry import BIOMARKERS
+
+    return BIOMARKERS

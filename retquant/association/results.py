@@ -1,0 +1,61 @@
+"""What an analysis starts from: one row an image, from a run's folder or a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from retquant.errors import AssociationError, OutputError
+from retquant.tables.reader import load_biomarkers, read_table
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Results:
+    """Biomarkers, labels and covariates of a run."""
+
+    images: pd.DataFrame  # one row an image; `.attrs` holds units and definitions
+    source: str
+    missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # biomarker -> reason -> images
+
+
+def read_results(results: Path | str | pd.DataFrame) -> Results:
+    """Read a run's folder, or take a DataFrame as `load_biomarkers` returns it.
+
+    Raises
+    ------
+    AssociationError
+        The rows are not one an image.
+    OutputError
+        The folder holds no run.
+    """
+    if isinstance(results, pd.DataFrame):
+        found = Results(images=results.reset_index(drop=True), source="a DataFrame")
+    else:
+        images = load_biomarkers(results)
+        found = Results(images=images, source=str(results), missing=_reasons(results))
+    if "image_id" not in found.images.columns:
+        raise AssociationError(
+            "there is no column image_id", where=found.source, remedy="pass what load_biomarkers returns"
+        )
+    repeated = found.images["image_id"].duplicated()
+    if repeated.any():
+        raise AssociationError(
+            f"{int(repeated.sum())} rows repeat an image_id, as {found.images[repeated].image_id.iloc[0]!r}",
+            where=found.source,
+            remedy="pass one row an image, as load_biomarkers returns",
+        )
+    return found
+
+
+def _reasons(folder: Path | str) -> dict[str, dict[str, int]]:
+    try:
+        table = read_table(folder, "missing", ["biomarker", "reason"]).to_pandas()
+    except OutputError:  # a run in which nothing was missing may have no such table
+        return {}
+    reasons: dict[str, dict[str, int]] = {}
+    for (biomarker, reason), count in table.value_counts(["biomarker", "reason"]).items():
+        reasons.setdefault(str(biomarker), {})[str(reason)] = int(count)
+    return reasons

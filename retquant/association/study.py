@@ -1,0 +1,42 @@
+"""What was analysed and on whom: what the headline, the exclusions and the methods text state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """Rows that did not enter the analysis, and why."""
+
+    what: str  # a clause: "images of people without a row in the labels"
+    count: int
+    ids: tuple[str, ...] = ()  # every identifier concerned, in order of appearance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """One outcome, the rule that made rows out of eyes, and the numbers of people behind the table."""
+
+    outcome: str  # as asked for: a column, or column=value
+    kind: str  # "binary" | "continuous"
+    level: str  # "person": one row a person; "eye": one row an eye, variance clustered by person
+    coding: str  # what 1 and 0 mean, or in what the outcome is measured
+    covariates: tuple[str, ...]  # as asked for
+    terms: tuple[str, ...]  # columns of the design matrix that they became
+    eye_rule: str
+    visit_rule: str
+    model: str  # the model that most rows of the table use
+    n_images: int
+    n_people: int
+    n_eyes: int
+    n_events: int | None  # rows (people, or eyes) with the outcome; None for a continuous outcome
+    exclusions: tuple[Exclusion, ...] = ()
+    warnings: tuple[str, ...] = ()  # may change what the numbers mean
+    notes: tuple[str, ...] = ()  # rules that were applied
+    source: str = ""  # where the biomarkers came from
+
+    @property
+    def row_unit(self) -> str:
+        """What one row of the analysis is, in the plural."""
+        return "people" if self.level == "person" else "eyes"

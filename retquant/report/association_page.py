@@ -1,0 +1,134 @@
+"""The page that is opened first: what was tested, on whom, what came out, and what to be careful about.
+
+One HTML file without any link to the network: styles, script and figures are inside, and a content security
+policy keeps it so. All text is escaped by the template engine.
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+import retquant
+from retquant.association.associations import COLUMNS, Associations
+from retquant.association.models import EVENTS_PER_PARAMETER, FEWEST_EVENTS, REFUSALS
+from retquant.report import text
+from retquant.report.forest import forest
+from retquant.report.volcano import volcano
+
+
+def write_page(associations: Associations, path: Path) -> Path:
+    """Write the page to `path` (aside first, then renamed)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.tmp")
+    aside.write_text(render_page(associations), encoding="utf-8")
+    aside.replace(path)
+    return path
+
+
+def render_page(associations: Associations) -> str:
+    """The page as HTML."""
+    study, table = associations.study, _plain(associations.table)
+    is_ratio = study.kind == "binary"
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("retquant.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=text.number, ratio=text.ratio, p=text.p_value, count=text.count)
+    return environment.get_template("association.html.j2").render(
+        study=study,
+        rows=table.to_dict("records"),
+        columns=COLUMNS,
+        definitions=associations.definitions,
+        is_ratio=is_ratio,
+        effect_name=effect_name(study.outcome, is_ratio=is_ratio),
+        headline=associations.headline,
+        forest=forest(table, is_ratio=is_ratio),
+        volcano=volcano(table, is_ratio=is_ratio),
+        n_tests=associations.n_tests,
+        n_found=int((table["q"] < text.SIGNIFICANT).sum()),
+        significant=text.SIGNIFICANT,
+        missing=_missing(associations, table),
+        refused=table[table["reason"].notna()].to_dict("records"),
+        refusals=REFUSALS,
+        methods=methods(associations),
+        versions=associations.versions,
+        version=retquant.__version__,
+        written=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def effect_name(outcome: str, *, is_ratio: bool) -> str:
+    """What the effect's axis measures."""
+    kind = f"odds ratio of {outcome}" if is_ratio else f"difference in {outcome}"
+    return f"{kind} per standard deviation of the biomarker"
+
+
+def methods(associations: Associations) -> str:
+    """A methods paragraph with versions, ready to paste."""
+    study, versions = associations.study, associations.versions
+    models = {
+        (
+            "continuous",
+            "person",
+        ): "ordinary least squares with HC3 standard errors (MacKinnon and White 1985)",
+        ("continuous", "eye"): "ordinary least squares with standard errors clustered by person",
+        ("binary", "person"): (
+            "logistic regression (Wald intervals); where there were fewer than "
+            f"{EVENTS_PER_PARAMETER} events per parameter, or under separation, by Firth's penalised "
+            "likelihood with profile intervals (Firth 1993; Heinze and Schemper 2002)"
+        ),
+        ("binary", "eye"): "logistic regression with standard errors clustered by person",
+    }
+    few = f" Biomarkers with fewer than {FEWEST_EVENTS} people with, or without, the outcome were not tested."
+    adjusted = f", adjusted for {_and(study.covariates)}" if study.covariates else " without covariates"
+    return (
+        f"Retinal biomarkers were measured with retquant {versions.get('retquant', retquant.__version__)}. Each "
+        f"was related to {study.outcome} ({study.coding}) by {models[study.kind, study.level]}{adjusted}. "
+        f"{study.eye_rule} {study.visit_rule} Effects are per standard deviation of the biomarker over "
+        "people, with 95 % confidence intervals. People without the biomarker or a covariate were left out of that "
+        f"biomarker's model (complete cases).{few if study.kind == 'binary' else ''} False discovery rates "
+        f"over {associations.n_tests} tests follow Benjamini and Hochberg (1995); values derived from another "
+        "biomarker and measures of picture quality are reported without one. Computed with statsmodels "
+        f"{versions.get('statsmodels', '')}, Python {versions.get('python', '')}."
+    )
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with None for every missing text and float for every number, as the figures expect."""
+    table = table.copy()
+    for name, (dtype, _) in COLUMNS.items():
+        if dtype == "string":
+            table[name] = table[name].astype(object).where(table[name].notna(), None)
+        elif name == "n_events":
+            table[name] = table[name].astype("Float64").to_numpy(dtype=float, na_value=float("nan"))
+    return table
+
+
+def _missing(associations: Associations, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Biomarkers that some people of the study lack, most first, with the reasons given for images."""
+    people = associations.study.n_people
+    rows = [
+        {
+            "biomarker": row["biomarker"],
+            "people": people - row["n_people"],
+            "share": (people - row["n_people"]) / people,
+            "reasons": dict(
+                sorted(associations.missing.get(row["biomarker"], {}).items(), key=lambda item: -item[1])
+            ),
+        }
+        for row in table.to_dict("records")
+        if row["n_people"] < people
+    ]
+    return sorted(rows, key=lambda row: -row["people"])
+
+
+def _and(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,101 @@
+"""The volcano plot: every biomarker by size of effect and strength of evidence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from retquant.report.axes import Axis, axis_over
+from retquant.report.text import tone
+
+WIDTH, HEIGHT = 1120, 470
+LEFT, RIGHT, TOP, BOTTOM = 70.0, 1090.0, 20.0, 410.0
+_LEAST_P = 1e-300  # what a p of 0 is drawn as
+_MOST_LABELS = 12
+_LINE_GAP = 18.0  # pixels
+_LETTER = 6.4  # pixels, mean width of a letter of the labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One biomarker, in pixels."""
+
+    x: float
+    y: float
+    tone: str
+    values: dict  # the table's row
+    label: str = ""  # empty where there is no room for one
+    anchor: str = "start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volcano:
+    """Everything the template draws."""
+
+    points: tuple[Point, ...]
+    across: Axis
+    up: Axis
+    null_x: float
+    lines: tuple[tuple[float, str], ...]  # (y, label)
+
+
+def volcano(table: pd.DataFrame, *, is_ratio: bool) -> Volcano | None:
+    """All biomarkers with a p-value, least p first; None where there is none."""
+    shown = table[table["p"].notna()]
+    if shown.empty:
+        return None
+    effects = shown["odds_ratio" if is_ratio else "effect"].astype(float)
+    strength = -shown["p"].clip(lower=_LEAST_P).map(math.log10)
+    across = axis_over(effects, start=LEFT, end=RIGHT, include=1.0 if is_ratio else 0.0, is_log=is_ratio)
+    up = Axis(low=0.0, high=max(1.6, 1.08 * float(strength.max())), start=BOTTOM, end=TOP)
+    points = [
+        Point(x=across.position(effect), y=up.position(evidence), tone=tone(row), values=row)
+        for effect, evidence, row in zip(effects, strength, shown.to_dict("records"), strict=True)
+    ]
+    lines = [(up.position(-math.log10(0.05)), "p = 0.05")]
+    found = shown.loc[shown["q"] < 0.05, "p"]
+    if len(found):
+        least = -math.log10(max(float(found.max()), _LEAST_P))
+        if abs(up.position(least) - lines[0][0]) < _LINE_GAP:
+            lines = []  # two labels would lie on each other, and q is the one that counts
+        lines.append((up.position(least), "q < 0.05 from here up"))
+    return Volcano(
+        points=tuple(_labelled(points)),
+        across=across,
+        up=up,
+        null_x=across.position(1.0 if is_ratio else 0.0),
+        lines=tuple(lines),
+    )
+
+
+def _labelled(points: list[Point]) -> list[Point]:
+    """Name the points of least p whose label overlaps neither another label nor the frame."""
+    taken: list[tuple[float, float, float, float]] = [
+        (p.x - 5, p.y - 5, p.x + 5, p.y + 5) for p in points[: 2 * _MOST_LABELS]
+    ]
+    out = []
+    for index, point in enumerate(points):
+        text = str(point.values["biomarker"])
+        wide = _LETTER * len(text)
+        for anchor, left in (("start", point.x + 8), ("end", point.x - 8 - wide)):
+            box = (left, point.y - 9, left + wide, point.y + 6)
+            inside = box[0] > LEFT and box[2] < RIGHT
+            if (
+                index < _MOST_LABELS
+                and point.tone != "none"
+                and inside
+                and not any(_overlap(box, b) for b in taken)
+            ):
+                taken.append(box)
+                point = Point(
+                    x=point.x, y=point.y, tone=point.tone, values=point.values, label=text, anchor=anchor
+                )
+                break
+        out.append(point)
+    return out
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
