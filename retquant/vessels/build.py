@@ -110,11 +110,11 @@ def _measured(
     is_free = degree[ends] == 1
 
     lines = skeleton_lines(strands, position[ends], radius[ends], is_free)
-    lines = stiff_middle(lines, target)
+    lines = stiff_middle(lines, target, is_pinned=False)
     met = _meetings(lines, ends, position, radius, degree)
     lines = _led_to_nodes(lines, strands, ends, skeleton_nodes=position, nodes=met, radius=radius)
     lines = prolonged(lines)
-    lines = stiff_middle(lines, target)
+    lines = stiff_middle(lines, target, is_pinned=True)
     lines = final_middle(lines, target, error_px=error_px)
 
     lines, tangent, curvature, is_border = _settle_ends(lines, target)
@@ -189,11 +189,19 @@ def _led_to_nodes(
     blind |= near_nodes(points, starts, nodes[ends], reach) | near_nodes(points, starts, middle[ends], reach)
     arc = arc_positions(points, starts)
     step = np.maximum(arc[starts[1:] - 1] / (np.diff(starts) - 1), 1e-6)
-    return replace(lines, points=points, starts=starts, radius=channel[:, 0], step=step, blind=blind)
+    return replace(
+        lines,
+        points=points,
+        starts=starts,
+        radius=channel[:, 0],
+        step=step,
+        blind=blind,
+        beyond=np.zeros(len(points), dtype=bool),
+    )
 
 
 def _settle_ends(lines: Lines, target: EdgeMap) -> tuple[Lines, np.ndarray, np.ndarray, np.ndarray]:
-    """The lines cut to where their vessels end, their tangents and curvature, and (B, 2) ends cut by the border."""
+    """The lines cut to where their vessels end, tangents, curvature, and (B, 2) ends cut by the border."""
     tips = tip_positions(lines, target)
     arc = arc_positions(lines.points, lines.starts)
     half = _end_radius(lines, target)
@@ -213,7 +221,14 @@ def _settle_ends(lines: Lines, target: EdgeMap) -> tuple[Lines, np.ndarray, np.n
         fewest=FEWEST_POINTS,
         span=span,
     )
-    cut = replace(lines, points=points, starts=starts, radius=channels[:, 0], blind=channels[:, 1] > 0.5)
+    cut = replace(
+        lines,
+        points=points,
+        starts=starts,
+        radius=channels[:, 0],
+        blind=channels[:, 1] > 0.5,
+        beyond=np.zeros(len(points), dtype=bool),
+    )
     length = np.hypot(*channels[:, 2:4].T)
     unit = channels[:, 2:4] / np.where(length > 0, length, 1.0)[:, None]
     return cut, unit, channels[:, 4], is_border

@@ -25,7 +25,8 @@ FEWEST_POINTS = 13  # a segment of any length has some samples of its calibre
 _COARSE = 4.0  # calibres: waves of the skeleton shorter than this are pixel noise
 _LONGEST = 60.0  # calibres: the stiffest line, straight to 1e-3 rad over a whole field
 _SHORTEST = 2.0  # calibres: bends tighter than this are the edge's, not the vessel's
-_GUESS = 1e-4  # weight of a point whose edges are not known
+_SKELETON = 0.3  # weight of a point whose edges were not found: the line as it was
+_GUESS = 1e-3  # weight of a point inside a junction or beyond a tip
 _PIN = 1e4  # weight of a line's end at a junction
 
 
@@ -39,6 +40,7 @@ class Lines:
     step: np.ndarray  # (B,) pixels between points
     calibre: np.ndarray  # (B,) pixels, typical of the line
     blind: np.ndarray  # (P,) bool: inside a junction or crossing, where edges are not this vessel's
+    beyond: np.ndarray  # (P,) bool: prolonged past what thinning gave, in search of the tip
     is_free: np.ndarray  # (B, 2) bool: the first, last end is a tip
 
 
@@ -70,9 +72,10 @@ def skeleton_lines(
         step=step,
         calibre=calibre,
         blind=blind,
+        beyond=np.zeros(len(points), dtype=bool),
         is_free=is_free,
     )
-    weight = np.where(blind, _GUESS * 100, 1.0)
+    weight = np.where(blind, _SKELETON, 1.0)
     return replace(lines, points=_stiff(lines, points, weight))
 
 
@@ -106,12 +109,13 @@ def centred(lines: Lines, target: EdgeMap) -> tuple[np.ndarray, np.ndarray]:
     tangent, _ = frame(lines.points, lines.starts)
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
     sides = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0)
-    width = sides.sum(axis=1)
+    width = sides[:, 2]
     typical = segment_median(np.where(lines.blind, np.nan, width), lines.starts)[owner(lines.starts)]
     with np.errstate(invalid="ignore"):
         good = ~lines.blind & (width < 1.5 * typical + 0.5) & (width > 0.6 * typical - 0.5)
     offset = np.where(good, (sides[:, 0] - sides[:, 1]) / 2, 0.0)
-    return lines.points + offset[:, None] * normal, np.where(good, 1.0, _GUESS)
+    weight = np.where(good, 1.0, np.where(lines.blind | lines.beyond, _GUESS, _SKELETON))
+    return lines.points + offset[:, None] * normal, weight
 
 
 def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndarray:
@@ -121,7 +125,7 @@ def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndar
     line's median), and where the edge is the field's.
     """
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
-    width = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0).sum(axis=1)
+    width = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0)[:, 2]
     width[lines.blind] = np.nan
     typical = segment_median(width, lines.starts)[owner(lines.starts)]
     with np.errstate(invalid="ignore"):
@@ -144,10 +148,14 @@ def segment_median(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.where(count > 0, (ranked[low] + ranked[high]) / 2, np.nan)
 
 
-def stiff_middle(lines: Lines, target: EdgeMap) -> Lines:
-    """The lines moved to the middle of the vessel, waves below a few calibres smoothed away."""
+def stiff_middle(lines: Lines, target: EdgeMap, *, is_pinned: bool) -> Lines:
+    """The lines moved to the middle of the vessel, waves below a few calibres smoothed away.
+
+    Before it is known where the arms of a junction meet, the ends must be free to move; afterwards they are
+    pinned.
+    """
     data, weight = centred(lines, target)
-    return replace(lines, points=_stiff(lines, data, weight))
+    return replace(lines, points=_stiff(lines, data, _pinned(lines, weight) if is_pinned else weight))
 
 
 def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> Lines:
@@ -168,7 +176,7 @@ def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> Lines:
 
 def _stiff(lines: Lines, data: np.ndarray, weight: np.ndarray) -> np.ndarray:
     penalty = strength(_COARSE * lines.calibre / lines.step)[owner(lines.starts)]
-    return smooth(data, _pinned(lines, weight), lines.starts, penalty=penalty)
+    return smooth(data, weight, lines.starts, penalty=penalty)
 
 
 def _pinned(lines: Lines, weight: np.ndarray) -> np.ndarray:

@@ -12,6 +12,15 @@ from scipy.spatial import cKDTree
 HALF = 127.5 / 255
 """Height of an edge: the same half that makes a pixel foreground, so that calibre and mask agree."""
 
+PLATEAU = 0.9
+"""Height of the blurred map in the middle of a vessel of two pixels or more."""
+
+FAINT = 0.15
+"""Below this the middle of a supposed vessel is background."""
+
+THIN_PX = 3.0
+"""Vessels under this width are measured by area where they have no plateau."""
+
 BLUR_PX = 0.7
 """Gaussian put over the map before it is sampled between pixels.
 
@@ -51,13 +60,15 @@ def border_distance(target: EdgeMap, points: np.ndarray) -> np.ndarray:
 
 
 def edges(target: EdgeMap, points: np.ndarray, normals: np.ndarray, *, limit: np.ndarray) -> np.ndarray:
-    """(P, 2) pixels from each point to the edge along its normal and against it.
+    """(P, 3) pixels from each point to the edge along its normal, against it, and across the vessel.
 
-    NaN where the point itself is not inside a vessel, where no edge comes within `limit` (P,) pixels (the
-    normal runs into another vessel), or where the edge is the field's and not the vessel's.
+    An edge lies at half height. A vessel of fewer than three pixels without a plateau has its edges at half
+    of its own height, and its width is the area under its profile, which no blur changes. NaN where the point
+    itself is not inside a vessel, where no edge comes within `limit` (P,) pixels (the normal runs into
+    another vessel), or where the edge is the field's and not the vessel's.
     """
-    out = np.full((len(points), 2), np.nan)
-    _march(
+    out = np.full((len(points), 3), np.nan)
+    _measure(
         target.height,
         target.field,
         np.ascontiguousarray(points, dtype=np.float64) + MARGIN,
@@ -94,25 +105,56 @@ def _sample_all(image, points, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _march(image, field, points, normals, limit, out):  # type: ignore[no-untyped-def]
-    step = 0.5
-    rows, cols = image.shape
+def _measure(image, field, points, normals, limit, out):  # type: ignore[no-untyped-def]
     for p in range(len(points)):
-        centre = _sample(image, points[p, 0], points[p, 1])
-        if centre < HALF:
-            continue
-        for side in range(2):
-            sign = 1.0 - 2.0 * side
-            dr, dc = sign * normals[p, 0], sign * normals[p, 1]
-            before, at = centre, 0.0
-            while at < limit[p]:
-                after = _sample(image, points[p, 0] + (at + step) * dr, points[p, 1] + (at + step) * dc)
-                if after < HALF:
-                    edge = at + step * (before - HALF) / (before - after)
-                    row = int(points[p, 0] + (edge + 1.0) * dr + 0.5)
-                    col = int(points[p, 1] + (edge + 1.0) * dc + 0.5)
-                    if 0 <= row < rows and 0 <= col < cols and field[row, col]:
-                        out[p, side] = edge
-                    break
-                before = after
-                at += step
+        row, col, dr, dc = points[p, 0], points[p, 1], normals[p, 0], normals[p, 1]
+        centre = _sample(image, row, col)
+        left = right = np.nan
+        if centre >= HALF:
+            left = _edge(image, row, col, dr, dc, limit[p], HALF)
+            right = _edge(image, row, col, -dr, -dc, limit[p], HALF)
+        width = left + right
+        if FAINT <= centre < PLATEAU and not width >= THIN_PX:
+            left = _edge(image, row, col, dr, dc, limit[p], centre / 2)
+            right = _edge(image, row, col, -dr, -dc, limit[p], centre / 2)
+            width = _area(image, row, col, dr, dc, left) + _area(image, row, col, -dr, -dc, right)
+        if _in_field(field, row, col, dr, dc, left) and _in_field(field, row, col, -dr, -dc, right):
+            out[p, 0], out[p, 1], out[p, 2] = left, right, width
+
+
+@njit(nogil=True)
+def _edge(image, row, col, dr, dc, limit, level):  # type: ignore[no-untyped-def]
+    step, at = 0.5, 0.0
+    before = _sample(image, row, col)
+    while at < limit:
+        after = _sample(image, row + (at + step) * dr, col + (at + step) * dc)
+        if after < level:
+            return at + step * (before - level) / (before - after)
+        before = after
+        at += step
+    return np.nan
+
+
+@njit(nogil=True)
+def _area(image, row, col, dr, dc, edge):  # type: ignore[no-untyped-def]
+    """Area under one side of a profile, out to its foot or to the valley before another vessel."""
+    if not edge >= 0:
+        return np.nan
+    step, at, area = 0.25, 0.0, 0.0
+    before = _sample(image, row, col)
+    while at < edge + 3.0:
+        after = _sample(image, row + (at + step) * dr, col + (at + step) * dc)
+        if at > edge and after > before:
+            break
+        area += step * (before + after) / 2
+        before = after
+        at += step
+    return area
+
+
+@njit(nogil=True)
+def _in_field(field, row, col, dr, dc, edge):  # type: ignore[no-untyped-def]
+    if not edge >= 0:
+        return False
+    r, c = int(row + (edge + 1.0) * dr + 0.5), int(col + (edge + 1.0) * dc + 0.5)
+    return 0 <= r < field.shape[0] and 0 <= c < field.shape[1] and field[r, c]

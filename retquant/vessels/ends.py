@@ -11,14 +11,14 @@ from dataclasses import replace
 import numpy as np
 
 from retquant.vessels.centerline import Lines
-from retquant.vessels.edges import HALF, EdgeMap, heights
+from retquant.vessels.edges import HALF, PLATEAU, EdgeMap, heights
 from retquant.vessels.packing import arc_positions, pack
 from retquant.vessels.smoothing import frame
 
 
 def prolonged(lines: Lines) -> Lines:
     """The lines with both free ends led on straight for three radii: room in which to find the tip."""
-    pieces, radius, blind, added = [], [], [], []
+    pieces, radius, blind, beyond = [], [], [], []
     tangent, _ = frame(lines.points, lines.starts)
     for b in range(len(lines.starts) - 1):
         run = slice(lines.starts[b], lines.starts[b + 1])
@@ -36,21 +36,29 @@ def prolonged(lines: Lines) -> Lines:
         pieces.append(points)
         radius.append(np.pad(np.maximum(thick, 0), counts, constant_values=typical))
         blind.append(np.pad(dim, counts, constant_values=False))
-        added.append(counts)
+        beyond.append(np.pad(np.zeros(len(dim), dtype=bool), counts, constant_values=True))
     points, starts = pack(pieces)
     return replace(
-        lines, points=points, starts=starts, radius=np.concatenate(radius), blind=np.concatenate(blind)
+        lines,
+        points=points,
+        starts=starts,
+        radius=np.concatenate(radius),
+        blind=np.concatenate(blind),
+        beyond=np.concatenate(beyond),
     )
 
 
 def tip_positions(lines: Lines, target: EdgeMap) -> np.ndarray:
-    """(B, 2) pixels along each line at which its first and last tip leave the vessel; NaN if none was found."""
+    """(B, 2) pixels along each line at which its first and last tip leave the vessel; NaN if unfound."""
     tips = np.full((len(lines.starts) - 1, 2), np.nan)
-    inside = heights(target, lines.points) - HALF
+    level = heights(target, lines.points)
     arc = arc_positions(lines.points, lines.starts)
     for b in np.flatnonzero(lines.is_free.any(axis=1)):
         run = slice(lines.starts[b], lines.starts[b + 1])
-        above, along = inside[run], arc[run]
+        along = arc[run]
+        # The same rule as for edges: half, or half of a thin vessel's own height.
+        own = level[run][~lines.beyond[run]]
+        above = level[run] - min(HALF, float(np.median(own)) / 2 if np.median(own) < PLATEAU else HALF)
         margin = int(np.ceil((2.5 * lines.calibre[b] + 2) / lines.step[b]))
         for end in np.flatnonzero(lines.is_free[b]):
             h, s = (above, along) if end else (above[::-1], along[::-1])

@@ -154,7 +154,7 @@ def _parent(arms: Sequence[Arm], calibre: Sequence[float], upstream: int | None)
 def _upstream(
     nodes: Nodes, ends: np.ndarray, arc_length: np.ndarray, disc_center: tuple[float, float]
 ) -> dict[int, int]:
-    """Node to the segment that leads from it towards the disc, by the shortest way to the part's nearest node."""
+    """Node to the segment that leads from it towards the disc, by the shortest way to its root."""
     network = nx.MultiGraph()
     for segment, (u, v) in enumerate(ends.tolist()):
         network.add_edge(u, v, key=segment, weight=float(arc_length[segment]))

@@ -79,16 +79,22 @@ def smooth_within_error(
     wavelength = longest[which].astype(float)
     floor = np.minimum(shortest, longest)[which]
     known = (weight > 0.5) & (weight < 2)  # neither guesses nor pinned ends say anything about the fit
-    trust, even = known.astype(float), np.ones(len(data))
     curve = smooth(data, weight, starts, penalty=strength(wavelength))
+    active = np.ones(len(starts) - 1, dtype=bool)
     for _ in range(_ROUNDS):
-        departure = local_mean(data - curve, trust, starts, sigma=_WINDOW)
-        poor = (np.hypot(*departure.T) > error_px) & (wavelength > floor)
-        if not poor.any():
+        at = np.flatnonzero(active[which])  # only curves that still depart are worked on
+        part = np.concatenate([[0], np.cumsum(np.diff(starts)[active])]).astype(np.intp)
+        trust = known[at].astype(float)
+        departure = local_mean(data[at] - curve[at], trust, part, sigma=_WINDOW)
+        poor = (np.hypot(*departure.T) > error_px) & (wavelength[at] > floor[at])
+        active = np.bincount(which[at[poor]], minlength=len(active)) > 0
+        if not active.any():
             break
-        wavelength = np.where(poor, np.maximum(wavelength / np.sqrt(2), floor), wavelength)
-        wavelength = np.exp(local_mean(np.log(wavelength), even, starts, sigma=_WINDOW * 2 / 3))
-        curve = smooth(data, weight, starts, penalty=strength(wavelength))
+        shorter = np.where(poor, np.maximum(wavelength[at] / np.sqrt(2), floor[at]), wavelength[at])
+        wavelength[at] = np.exp(local_mean(np.log(shorter), np.ones(len(at)), part, sigma=_WINDOW * 2 / 3))
+        at = np.flatnonzero(active[which])
+        part = np.concatenate([[0], np.cumsum(np.diff(starts)[active])]).astype(np.intp)
+        curve[at] = smooth(data[at], weight[at], part, penalty=strength(wavelength[at]))
     return curve
 
 
