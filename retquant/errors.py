@@ -6,7 +6,8 @@ refine, and all of them pickle, so that they arrive whole from a Dask worker.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 
 class RetquantError(Exception):
@@ -43,9 +44,18 @@ def _rebuild(kind: type[RetquantError], problem: str, where: str, remedy: str) -
 
 
 class ManifestError(RetquantError, ValueError):
-    """The manifest cannot be used as it is; `problem` lists every fault."""
+    """The manifest cannot be used as it is; `faults` holds every fault, `problem` shows the first of them."""
 
     is_usage = True
+
+    def __init__(
+        self, problem: str, *, where: str = "", remedy: str = "", faults: Sequence[Any] = ()
+    ) -> None:
+        super().__init__(problem, where=where, remedy=remedy)
+        self.faults = tuple(faults)  # of retquant.manifest.Fault, in order of rows
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (*super().__reduce__(), {"faults": self.faults})
 
 
 class ImageError(RetquantError, ValueError):

@@ -1,0 +1,205 @@
+"""The cells of reserved columns, checked a column at a time: eyes, modalities, dates, numbers and their limits."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from retquant.manifest.columns import EYES, MODALITIES, TARGETS, Column
+from retquant.manifest.faults import Fault
+from retquant.manifest.values import numbers
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Checked = tuple[list, list[Fault]]
+"""Values, None where empty or at fault, and the faults."""
+
+_ISO = re.compile(r"^(\d{4}-\d{2}-\d{2})([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$")
+_COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
+_IMAGE_FILE = re.compile(r"\.(png|gif|tiff?|bmp|jpe?g|p[gpb]m|npy|webp)$", re.IGNORECASE)
+
+
+def check_eyes(cells: pa.ChunkedArray, rows: Sequence[int]) -> Checked:
+    """OD or OS."""
+    return _translate(
+        "eye",
+        cells,
+        rows,
+        EYES,
+        problem="is no eye",
+        remedy="Write OD or OS (R, L, right, left are understood).",
+    )
+
+
+def check_modalities(cells: pa.ChunkedArray, rows: Sequence[int]) -> Checked:
+    """cfp or octa."""
+    return _translate(
+        "modality", cells, rows, MODALITIES, problem="is no modality", remedy="Write cfp or octa."
+    )
+
+
+def check_dates(cells: pa.ChunkedArray, rows: Sequence[int]) -> Checked:
+    """ISO text; 20240131, as DICOM writes it, becomes 2024-01-31. Other orders of day and month are never guessed."""
+    known = {text: _iso(text) for text in _distinct(cells)}
+    faulty = {text for text, iso in known.items() if iso is None}
+    faults = (
+        [
+            Fault(
+                row=row,
+                column="acquired_at",
+                value=cell,
+                problem="is no ISO date",
+                remedy="Write it as 2024-01-31, or 2024-01-31T09:30.",
+            )
+            for cell, row in zip(cells.to_pylist(), rows, strict=True)
+            if cell in faulty
+        ]
+        if faulty
+        else []
+    )
+    return [None if cell is None else known[cell] for cell in cells.to_pylist()], faults
+
+
+def check_numbers(column: Column, cells: pa.ChunkedArray, rows: Sequence[int]) -> Checked:
+    """Finite numbers within the limits of the column."""
+    import pyarrow.compute as pc
+
+    found = numbers(cells)
+    bad = pc.and_(pc.is_valid(cells), pc.is_null(found))
+    for limit, beyond in ((column.above, pc.less_equal), (column.least, pc.less), (column.most, pc.greater)):
+        if limit is not None:
+            bad = pc.or_(bad, pc.fill_null(beyond(found, limit), False))
+    values = found.to_pylist()
+    where = pc.indices_nonzero(bad).to_pylist()
+    faults = []
+    for index in where:
+        is_number = values[index] is not None
+        faults.append(
+            Fault(
+                row=rows[index],
+                column=column.name,
+                value=cells[index].as_py(),
+                problem=f"is {_beyond(column, values[index])}" if is_number else "is not a number",
+                remedy=column.remedy if is_number else f"{column.remedy} Decimals take a point.",
+            )
+        )
+        values[index] = None
+    return values, faults
+
+
+def check_pairs(x: Sequence[float | None], y: Sequence[float | None], rows: Sequence[int]) -> Iterator[Fault]:
+    """A fovea needs both coordinates."""
+    for here, there, row in zip(x, y, rows, strict=True):
+        if (here is None) != (there is None):
+            missing, given = ("fovea_x", "fovea_y") if here is None else ("fovea_y", "fovea_x")
+            yield Fault(
+                row=row,
+                column=missing,
+                problem=f"is empty, {given} is not",
+                remedy="Give both, or leave both empty.",
+            )
+
+
+def unknown_masks(labels: Mapping[str, pa.ChunkedArray]) -> Iterator[Fault]:
+    """Columns that hold mask files of a target that nobody knows, so that a misspelt mask is never passed over.
+
+    A column `<x>_mask` that holds no paths of pictures (wore_mask: yes, no) is a label like any other.
+    """
+    import pyarrow as pa
+
+    for name, column in labels.items():
+        if not name.endswith("_mask") or not pa.types.is_string(column.type):
+            continue
+        example = next(
+            (cell for cell in column.unique().to_pylist() if cell and _IMAGE_FILE.search(cell)), None
+        )
+        if example is None:
+            continue
+        target = name.removesuffix("_mask")
+        alike = [known for known in TARGETS if known in target.split("_")] or difflib.get_close_matches(
+            target, TARGETS, 1
+        )
+        hint = f"Call it {alike[0]}_mask, or" if alike else "Take one of these, or"
+        yield Fault(
+            row=1,
+            column=name,
+            value=example,
+            problem=f"is a mask of an unknown target; masks can be given of {', '.join(TARGETS)}",
+            remedy=f"{hint} give the column a name that does not end in _mask.",
+        )
+
+
+def slab_faults(
+    names: Sequence[str], slabs: Mapping[str, Sequence[str | None]], rows: Sequence[int]
+) -> Iterator[Fault]:
+    """Slabs count up from 2 without a gap; `slab_1` is the image itself."""
+    if "slab_1" in names:
+        yield Fault(
+            row=1,
+            column="slab_1",
+            problem="is the image itself",
+            remedy="Call it image, and the next slab slab_2.",
+        )
+    numbers_of = sorted(int(name.removeprefix("slab_")) for name in slabs)
+    wanted = list(range(2, (numbers_of[-1] if numbers_of else 1) + 1))
+    for index, row in enumerate(rows):
+        given = [slabs[f"slab_{n}"][index] is not None if f"slab_{n}" in slabs else False for n in wanted]
+        if any(given) and False in given[: max(n for n, is_given in enumerate(given) if is_given)]:
+            gap = f"slab_{wanted[given.index(False)]}"
+            yield Fault(
+                row=row,
+                column=gap,
+                problem="is empty, a later slab is not",
+                remedy="Number slabs without a gap.",
+            )
+
+
+def _translate(
+    name: str,
+    cells: pa.ChunkedArray,
+    rows: Sequence[int],
+    words: Mapping[str, str],
+    *,
+    problem: str,
+    remedy: str,
+) -> Checked:
+    known = {text: words.get(text.lower()) for text in _distinct(cells)}
+    faulty = {text for text, meaning in known.items() if meaning is None}
+    values = cells.to_pylist()
+    faults = []
+    if faulty:
+        faults = [
+            Fault(row=row, column=name, value=cell, problem=problem, remedy=remedy)
+            for cell, row in zip(values, rows, strict=True)
+            if cell in faulty
+        ]
+    return [None if cell is None else known[cell] for cell in values], faults
+
+
+def _distinct(cells: pa.ChunkedArray) -> list[str]:
+    return cells.unique().drop_null().to_pylist()
+
+
+def _iso(text: str) -> str | None:
+    from datetime import date, datetime
+
+    compact = _COMPACT.match(text)
+    iso = "-".join(compact.groups()) if compact else text
+    if not _ISO.match(iso):
+        return None
+    try:
+        _ = date.fromisoformat(iso) if len(iso) == 10 else datetime.fromisoformat(iso)
+    except ValueError:
+        return None
+    return iso.replace(" ", "T", 1)
+
+
+def _beyond(column: Column, value: float) -> str:
+    if column.above is not None and value <= column.above:
+        return f"not above {column.above:g}"
+    if column.least is not None and value < column.least:
+        return f"below {column.least:g}"
+    return f"above {column.most:g}"

@@ -1,0 +1,124 @@
+"""From what a cell says to a file's real place, and whether the manifest may reach there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retquant.manifest.faults import Fault
+
+_ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+_WINDOWS = re.compile(r"^([A-Za-z]:[\\/]|\\\\)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_MANY = 100  # files of one folder from which on its links are listed at once instead of asked for one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where files may lie.
+
+    A relative path, and any link that it goes through, stays in the manifest's folder unless `allow_outside`; an
+    absolute path is the user's own word. `root` confines both.
+    """
+
+    base: str  # the manifest's folder, resolved
+    root: str | None = None  # resolved
+    allow_outside: bool = False
+
+    def problem(self, resolved: str, *, is_relative: bool) -> tuple[str, str] | None:
+        """What is wrong with a file's place and what to do, or None."""
+        if self.root is not None and not _within(resolved, self.root):
+            return f"lies outside --root {self.root}", "Move the file there, or give another --root."
+        if is_relative and not self.allow_outside and not _within(resolved, self.base):
+            return (
+                f"leaves the manifest's folder (for {resolved})",
+                "Add --allow-outside if that is meant, or write an absolute path.",
+            )
+        return None
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Resolves the cells of path columns, asking the file system once a folder rather than once a file."""
+
+    bounds: Bounds
+    faults: list[Fault] = field(default_factory=list)
+    _folders: dict[str, str] = field(default_factory=dict)
+    _links: dict[str, frozenset[str] | None] = field(default_factory=dict)
+
+    def resolve(self, column: str, cells: Sequence[str | None], rows: Sequence[int]) -> list[Path | None]:
+        """The real path of each cell, None where it is empty or at fault; files need not exist."""
+        written = [None if cell is None else _with_slashes(cell) for cell in cells]
+        folders = Counter(os.path.dirname(path) for path in written if path is not None)
+        resolved: list[Path | None] = []
+        for cell, path, row in zip(cells, written, rows, strict=True):
+            found = problem = None
+            if path is not None:
+                problem = _unusable(path)
+                if problem is None:
+                    found = self._real(path, is_crowded=folders[os.path.dirname(path)] >= _MANY)
+                    problem = self.bounds.problem(found, is_relative=not os.path.isabs(path))
+                if problem is not None:
+                    self.faults.append(
+                        Fault(row=row, column=column, value=cell, problem=problem[0], remedy=problem[1])
+                    )
+            resolved.append(None if found is None or problem is not None else Path(found))
+        return resolved
+
+    def _real(self, path: str, *, is_crowded: bool) -> str:
+        folder, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            return os.path.realpath(os.path.join(self.bounds.base, path))
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(os.path.join(self.bounds.base, folder))
+        real = self._folders[folder]
+        full = os.path.join(real, name)
+        return os.path.realpath(full) if self._is_link(real, name, full, is_crowded=is_crowded) else full
+
+    def _is_link(self, folder: str, name: str, full: str, *, is_crowded: bool) -> bool:
+        if folder not in self._links:
+            if not is_crowded:
+                return os.path.islink(full)
+            self._links[folder] = _links_in(folder)
+        links = self._links[folder]
+        return os.path.islink(full) if links is None else name in links
+
+
+def _links_in(folder: str) -> frozenset[str] | None:
+    """Names of the symbolic links in a folder; None where it cannot be listed though its files may be reached."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_symlink())
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+    except OSError:
+        return None
+
+
+def _with_slashes(cell: str) -> str:
+    """Relative Windows paths work everywhere; an absolute path is left as it is."""
+    return cell if os.path.isabs(cell) or _WINDOWS.match(cell) else cell.replace("\\", "/")
+
+
+def _unusable(path: str) -> tuple[str, str] | None:
+    if _CONTROL.search(path):
+        return "holds a line break or another control character", "Write the path on one line."
+    if _ADDRESS.match(path):
+        return "is an address, not a file", "Copy the file to this machine, and write its path."
+    if os.name != "nt" and _WINDOWS.match(path):
+        return "is a path of a Windows machine", "Write it relative to the manifest, as images/1_left.jpg."
+    return None
+
+
+def _within(path: str, top: str) -> bool:
+    path, top = os.path.normcase(path), os.path.normcase(top)
+    return path == top or path.startswith(top if top.endswith(os.sep) else top + os.sep)
+
+
+def slash_parts(cell: str) -> Iterator[str]:
+    """Folders and name that a cell writes, without "." and ".."."""
+    return (part for part in re.split(r"[\\/]+", cell) if part not in ("", ".", ".."))
