@@ -6,8 +6,7 @@ read -> quality -> segment -> anatomy -> vessel graph -> biomarkers -> rows
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -30,6 +29,7 @@ from retquant.vessels import VesselGraph, build_graph
 if TYPE_CHECKING:
     import pandas as pd
 
+    from retquant.cohort.keys import ModelUse
     from retquant.cohort.run import CohortSettings, Progress, RunSummary
     from retquant.manifest import Manifest
 
@@ -314,7 +314,20 @@ def run_cohort(
         config_toml=chosen.as_toml(),
         models=_models(chosen),
     )
-    return run(study, default_folder(cohort.path) if out is None else Path(out), settings=settings or CohortSettings(), progress=progress)
+    return run(
+        study,
+        default_folder(cohort.path) if out is None else Path(out),
+        settings=settings or CohortSettings(),
+        progress=progress,
+    )
+
+
+def _models(config: RunConfig) -> list[ModelUse]:
+    """The models that a run segments with; changing one measures again."""
+    from retquant.cohort.keys import ModelUse
+
+    bundle = read_bundle(config.segmentation.model)
+    return [ModelUse(name=bundle.name, sha256=bundle.weights_sha256, licence_note=bundle.licence_note)]
 
 
 def default_folder(manifest: Path) -> Path:

@@ -106,7 +106,9 @@ def test_heavy_libraries_are_imported_where_they_are_used(path: Path) -> None:
 
 
 def test_no_file_is_longer_than_400_lines_and_the_median_is_short() -> None:
-    lengths = sorted(len(p.read_text(encoding="utf-8").splitlines()) for p in FILES if p.name != "__init__.py")
+    lengths = sorted(
+        len(p.read_text(encoding="utf-8").splitlines()) for p in FILES if p.name != "__init__.py"
+    )
     longest = max(FILES, key=lambda p: len(p.read_text(encoding="utf-8").splitlines()))
     assert lengths[-1] <= 400, longest
     assert lengths[len(lengths) // 2] <= 150
@@ -119,7 +121,9 @@ def test_no_file_is_called_after_nothing() -> None:
 
 def test_every_module_says_why_it_exists() -> None:
     mute = [
-        p for p in FILES if p.read_text(encoding="utf-8").strip() and not ast.get_docstring(ast.parse(p.read_text("utf-8")))
+        p
+        for p in FILES
+        if p.read_text(encoding="utf-8").strip() and not ast.get_docstring(ast.parse(p.read_text("utf-8")))
     ]
     assert not mute
 
@@ -128,11 +132,11 @@ def test_every_module_says_why_it_exists() -> None:
 def test_answering_at_once_loads_no_heavy_library(arguments: list[str]) -> None:
     heavy = (*HEAVY, "pandas", "scipy", "skimage", "pyarrow", "cv2", "networkx", "numba")
     code = (
-        "import sys; sys.argv = ['retquant', *%r]\n"
+        f"import sys; sys.argv = ['retquant', *{arguments!r}]\n"
         "from retquant.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print('LOADED', sorted({m.split('.')[0] for m in sys.modules} & set(%r)))" % (arguments, heavy)
+        f"print('LOADED', sorted({{m.split('.')[0] for m in sys.modules}} & set({heavy!r})))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("LOADED []"), done.stdout[-300:]

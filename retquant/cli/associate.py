@@ -11,11 +11,16 @@ import typer
 def associate(
     results: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a cohort run.")],
     outcome: Annotated[str, typer.Option(help="Column of the labels: binary or continuous.")],
-    labels: Annotated[Path | None, typer.Option(help="CSV or Parquet with participant_id [default: the manifest's columns].")] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="CSV or Parquet with participant_id [default: the manifest's columns]."),
+    ] = None,
     covariates: Annotated[str, typer.Option(help="Columns to adjust for, separated by commas.")] = "",
     biomarkers: Annotated[str, typer.Option(help="Globs of biomarkers, separated by commas.")] = "*",
     eyes: Annotated[str, typer.Option(help="auto, person or eye: what a row of the analysis is.")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="Folder for table and page [default: DIR/associations].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for table and page [default: DIR/associations].")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The table for machines, on stdout.")] = False,
 ) -> None:
     """Test every biomarker in DIR against an outcome; two eyes of a person never count as two people."""

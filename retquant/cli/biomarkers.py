@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retquant.errors import ConfigError
+
+if TYPE_CHECKING:
+    from retquant.biomarkers import Column
 
 app = typer.Typer(help="What each biomarker is: unit, definition, source.", no_args_is_help=True)
 
@@ -54,10 +57,12 @@ def show(
         return
     width = max(map(len, facts))
     for key, value in facts.items():
-        typer.echo(f"{key.replace('_', ' '):<{width}}  {value}")
+        text = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        typer.echo(f"{key.replace('_', ' '):<{width}}  {text}")
 
 
-def _as_dict(column: object) -> dict[str, object]:
-    from retquant.biomarkers.catalogue import facts
+def _as_dict(column: Column) -> dict[str, object]:
+    """The column's facts; what is empty is left out."""
+    from dataclasses import asdict
 
-    return facts(column)
+    return {name: value for name, value in asdict(column).items() if value not in (None, "", ())}

@@ -55,7 +55,9 @@ def carry_out(request: RunRequest) -> int:
     if not request.quiet:
         _say_start(manifest, chosen_model(config).licence_note)
     settings = CohortSettings(
-        cluster=ClusterSettings(workers=request.workers, scheduler=request.scheduler, threads=request.threads),
+        cluster=ClusterSettings(
+            workers=request.workers, scheduler=request.scheduler, threads=request.threads
+        ),
         max_failures=FailureLimit.parse(request.max_failures) if request.max_failures else None,
         agreed=request.yes,
         verify=request.verify,
@@ -102,12 +104,16 @@ def _say_start(manifest: Manifest, licence_note: str) -> None:
 
 def _say_summary(summary: RunSummary, request: RunRequest) -> None:
     """Short: what was done, what failed, where things are, what to do next."""
-    rate = f" in {_duration(summary.seconds)} ({summary.images_per_second:.2f} images/s)" if summary.done else ""
+    rate = (
+        f" in {_duration(summary.seconds)} ({summary.images_per_second:.2f} images/s)" if summary.done else ""
+    )
     kept = f"; {summary.kept} were done before" if summary.kept else ""
     typer.echo(f"{summary.done} images measured{rate}{kept}.")
     if summary.failures:
         typer.echo(f"{summary.failures} failed; see why: retquant cohort status {summary.out}")
-    typer.echo(f"Tables      {summary.out}/biomarkers (and vessels, quality, missing, failures, dictionary, …)")
+    typer.echo(
+        f"Tables      {summary.out}/biomarkers (and vessels, quality, missing, failures, dictionary, …)"
+    )
     if request.overlays:
         typer.echo(f"Overlays    {summary.out}/overlays")
     if request.masks or request.probabilities:
@@ -119,7 +125,9 @@ def _say_summary(summary: RunSummary, request: RunRequest) -> None:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+    return (
+        f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+    )
 
 
 def _as_dict(summary: RunSummary) -> dict[str, object]:

@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name, or the folder of a bundle.")],
-    dataset: Annotated[str, typer.Argument(help="Evaluation recipe (TOML), or a ready one: drive-test, fives, ….")],
-    data: Annotated[Path, typer.Option(envvar="RETQUANT_DATA", help="Folder that the recipe's paths are relative to.")],
-    hand: Annotated[str | None, typer.Option(help="Annotation hand to follow [default: the model's].")] = None,
+    dataset: Annotated[
+        str, typer.Argument(help="Evaluation recipe (TOML), or a ready one: drive-test, fives, ….")
+    ],
+    data: Annotated[
+        Path, typer.Option(envvar="RETQUANT_DATA", help="Folder that the recipe's paths are relative to.")
+    ],
+    hand: Annotated[
+        str | None, typer.Option(help="Annotation hand to follow [default: the model's].")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     card: Annotated[bool, typer.Option("--card", help="Put the figures on the model's card.")] = False,

@@ -10,10 +10,14 @@ import typer
 
 def make_manifest(
     folder: Annotated[Path, typer.Argument(help="Folder of images, searched with its subfolders.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write it [default: FOLDER/manifest.csv].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write it [default: FOLDER/manifest.csv].")
+    ] = None,
     pattern: Annotated[
         str,
-        typer.Option(help="How paths name people and eyes: drive, idrid, odir, ukb, auto, or '{participant_id}_{eye}'."),
+        typer.Option(
+            help="How paths name people and eyes: drive, idrid, odir, ukb, auto, or '{participant_id}_{eye}'."
+        ),
     ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing manifest.")] = False,
 ) -> None:
@@ -23,12 +27,18 @@ def make_manifest(
 
     target = out or folder / "manifest.csv"
     if target.exists() and not force:
-        raise OutputError("there is a file already", where=str(target), remedy="--force replaces it, --out writes elsewhere")
+        raise OutputError(
+            "there is a file already", where=str(target), remedy="--force replaces it, --out writes elsewhere"
+        )
     found = discover(folder, pattern=None if pattern == "auto" else pattern)
     write_manifest(found, target)
-    typer.echo(f"{found.n_images} images, {found.n_people} people, {found.n_eyes} eyes (pattern: {found.pattern})")
+    typer.echo(
+        f"{found.n_images} images, {found.n_people} people, {found.n_eyes} eyes (pattern: {found.pattern})"
+    )
     if found.not_understood:
-        typer.echo(f"{len(found.not_understood)} names were not understood; these images have no person or eye:")
+        typer.echo(
+            f"{len(found.not_understood)} names were not understood; these images have no person or eye:"
+        )
         for path in found.not_understood[:10]:
             typer.echo(f"  {path}")
         if len(found.not_understood) > 10:

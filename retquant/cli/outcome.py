@@ -15,6 +15,7 @@ from retquant.errors import RetquantError
 
 DONE_WITH_FAILURES = 3
 
+
 def exit_code(error: RetquantError) -> int:
     """2 where the person has to change what was asked for, 1 where the run itself failed."""
     return 2 if error.is_usage else 1

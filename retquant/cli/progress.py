@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 def _bar(*, quiet: bool) -> Bar:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     return Progress(
         TextColumn("{task.description}"),
@@ -38,7 +45,9 @@ def training_progress(steps: int, *, quiet: bool) -> Iterator[Callable[[Report],
         task = bar.add_task("training", total=steps, note="")
 
         def report(state: Report) -> None:
-            bar.update(task, completed=state.step, note=f"loss {state.loss:.3f}, {state.seconds_per_step:.1f} s/step")
+            bar.update(
+                task, completed=state.step, note=f"loss {state.loss:.3f}, {state.seconds_per_step:.1f} s/step"
+            )
             if state.validation is not None and not quiet:
                 scores = ", ".join(f"{name} {value:.4f}" for name, value in state.validation.items())
                 bar.console.print(f"step {state.step}: Dice {scores}")

@@ -58,7 +58,10 @@ def _print(table: pd.DataFrame) -> None:
     console.print(grid)
     absent = table.shape[1] - shown.shape[1]
     if absent:
-        typer.echo(f"{absent} more need what these images do not have (a scale, a disc, arteries and veins).", err=True)
+        typer.echo(
+            f"{absent} more need what these images do not have (a scale, a disc, arteries and veins).",
+            err=True,
+        )
 
 
 def _saver(folder: Path):  # type: ignore[no-untyped-def]

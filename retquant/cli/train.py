@@ -9,9 +9,15 @@ import typer
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="Training recipe (TOML), such as pipelines/training/fundus-vessels.toml.")],
-    data: Annotated[Path, typer.Option(envvar="RETQUANT_DATA", help="Folder that the recipe's paths are relative to.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for checkpoint and bundle [default: runs/NAME].")] = None,
+    recipe: Annotated[
+        Path, typer.Argument(help="Training recipe (TOML), such as pipelines/training/fundus-vessels.toml.")
+    ],
+    data: Annotated[
+        Path, typer.Option(envvar="RETQUANT_DATA", help="Folder that the recipe's paths are relative to.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoint and bundle [default: runs/NAME].")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -26,4 +32,6 @@ def train(
     with training_progress(plan.optimization.steps, quiet=quiet) as report:
         bundle = run_training(plan, root=data, folder=folder, report=report, device=device)
     typer.echo(render_card(bundle))
-    typer.echo(f"The bundle is in {bundle.folder}; use it with: retquant cohort run manifest.csv --model {bundle.folder}")
+    typer.echo(
+        f"The bundle is in {bundle.folder}; use it with: retquant cohort run manifest.csv --model {bundle.folder}"
+    )

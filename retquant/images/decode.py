@@ -71,10 +71,15 @@ def _decode(data: bytes, where: str, settings: ImageSettings) -> Decoded:
                 is_grey=picture.mode in ("L", "LA", "1"),
             )
     except UnidentifiedImageError:
-        if data[:4] in (b"II*\0", b"MM\0*"):  # a TIFF of a kind that Pillow does not know, 16-bit colour above all
+        if data[:4] in (
+            b"II*\0",
+            b"MM\0*",
+        ):  # a TIFF of a kind that Pillow does not know, 16-bit colour above all
             _check_tiff_size(data, where, settings)
             return _deep(data, where, orientation=1)
-        raise ImageError(_what_it_is(data), where=where, remedy="give a JPEG, PNG, TIFF, PPM, BMP or GIF") from None
+        raise ImageError(
+            _what_it_is(data), where=where, remedy="give a JPEG, PNG, TIFF, PPM, BMP or GIF"
+        ) from None
     except Image.DecompressionBombError:
         raise ImageError(
             f"the picture claims more than {settings.max_pixels:,} pixels",
@@ -84,7 +89,9 @@ def _decode(data: bytes, where: str, settings: ImageSettings) -> Decoded:
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, MemoryError) as error:
         if isinstance(error, ImageError):
             raise
-        raise ImageError(f"the picture is damaged ({error})", where=where, remedy="copy the image again") from None
+        raise ImageError(
+            f"the picture is damaged ({error})", where=where, remedy="copy the image again"
+        ) from None
 
 
 def check_size(size: tuple[int, int], *, where: str, settings: ImageSettings) -> None:
@@ -147,14 +154,18 @@ def _check_tiff_size(data: bytes, where: str, settings: ImageSettings) -> None:
     except ImageError:
         raise
     except Exception as error:  # tifffile raises many kinds on damaged files
-        raise ImageError(f"the picture is damaged ({error})", where=where, remedy="copy the image again") from None
+        raise ImageError(
+            f"the picture is damaged ({error})", where=where, remedy="copy the image again"
+        ) from None
 
 
 def _deep(data: bytes, where: str, *, orientation: int) -> Decoded:
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if samples is None:
-        raise ImageError("the picture is damaged or of an unknown kind", where=where, remedy="save it as PNG or JPEG")
+        raise ImageError(
+            "the picture is damaged or of an unknown kind", where=where, remedy="save it as PNG or JPEG"
+        )
     is_grey = samples.ndim == 2
     if not is_grey:
         samples = samples[..., 2::-1]  # BGR(A) to RGB
@@ -175,7 +186,9 @@ def _full_scale(samples: np.ndarray, where: str) -> tuple[float, int]:
         if brightest <= full:
             return float(full), full.bit_length()
     raise ImageError(
-        f"the brightest sample is {brightest:g}, beyond 16 bits", where=where, remedy="save it as 8- or 16-bit PNG"
+        f"the brightest sample is {brightest:g}, beyond 16 bits",
+        where=where,
+        remedy="save it as 8- or 16-bit PNG",
     )
 
 

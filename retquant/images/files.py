@@ -18,10 +18,14 @@ def read_bytes(path: Path) -> bytes:
     if not path.exists():
         raise ImageError("there is no such file", where=str(path), remedy="mend the path in the manifest")
     if not path.is_file():
-        raise ImageError("this is a folder or device, not a file", where=str(path), remedy="mend the path in the manifest")
+        raise ImageError(
+            "this is a folder or device, not a file", where=str(path), remedy="mend the path in the manifest"
+        )
     try:
         return path.read_bytes()
     except OSError as error:
         raise ImageError(
-            f"the file cannot be read ({error.strerror or error})", where=str(path), remedy="check its permissions and the disk"
+            f"the file cannot be read ({error.strerror or error})",
+            where=str(path),
+            remedy="check its permissions and the disk",
         ) from None

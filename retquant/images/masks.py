@@ -21,8 +21,8 @@ _LIMITS = ImageSettings(min_side_px=1)
 def read_target_mask(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, bool]:
     """A mask or probability map as ((H, W) uint8, whether it is hard).
 
-    A file with two values is a hard mask, the larger one foreground, whether 0/1, 0/255, 1-bit, palette or 16-bit; one
-    with more is coverage or probability, value over the type's maximum. A file of one value is all foreground, or, where
+    A file with two values is a hard mask, the larger one foreground, whether 0/1, 0/255, 1-bit, palette or 16-bit;
+    one with more is coverage or probability, value over the type's maximum. A file of one value is all foreground, or, where
     that value is 0, empty.
 
     Raises
@@ -36,11 +36,14 @@ def read_target_mask(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, bo
         return np.full(shape, 255 if values[0] else 0, np.uint8), True
     if len(values) == 2:
         return np.where(samples == values[1], np.uint8(255), np.uint8(0)), True
+    return np.round(np.clip(samples / _full_scale(samples), 0, 1) * 255).astype(np.uint8), False
+
+
+def _full_scale(samples: np.ndarray) -> float:
+    """What stands for certainty: the type's maximum, or 1 (or 255) in a file of floating-point numbers."""
     if samples.dtype.kind == "f":
-        top = 1.0 if values[-1] <= 1 else 255.0
-    else:
-        top = float(np.iinfo(samples.dtype).max)
-    return np.round(np.clip(samples / top, 0, 1) * 255).astype(np.uint8), False
+        return 1.0 if samples.max() <= 1 else 255.0
+    return float(np.iinfo(samples.dtype).max)
 
 
 def read_av_mask(path: Path, shape: tuple[int, int]) -> dict[str, np.ndarray]:
@@ -79,7 +82,9 @@ def _samples(path: Path, shape: tuple[int, int]) -> np.ndarray:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, ImageError):
             raise
-        raise ImageError(f"the mask cannot be read ({error})", where=str(path), remedy="save it as PNG") from None
+        raise ImageError(
+            f"the mask cannot be read ({error})", where=str(path), remedy="save it as PNG"
+        ) from None
 
 
 def _plane(picture: Image.Image, path: Path) -> np.ndarray:
@@ -87,14 +92,20 @@ def _plane(picture: Image.Image, path: Path) -> np.ndarray:
         return _palette_values(picture)
     if picture.mode in ("L", "F", "I") or picture.mode.startswith("I;16"):
         plane = np.asarray(picture)
-        return plane.astype(np.uint16) if picture.mode == "I" and 0 <= plane.min() <= plane.max() < 65536 else plane
+        return (
+            plane.astype(np.uint16)
+            if picture.mode == "I" and 0 <= plane.min() <= plane.max() < 65536
+            else plane
+        )
     if picture.mode in ("1", "LA"):
         return np.asarray(picture.convert("L"))
     colour = np.asarray(picture.convert("RGB"))
     spread = np.ptp(colour.astype(np.int16), axis=2)
     if spread.max() > 0 and len(np.unique(colour.reshape(-1, 3), axis=0)) > 2:
         raise ImageError(
-            "the mask is a colour picture", where=str(path), remedy="save one target a file, as a grey or 1-bit PNG"
+            "the mask is a colour picture",
+            where=str(path),
+            remedy="save one target a file, as a grey or 1-bit PNG",
         )
     return np.asarray(colour.max(axis=2))
 

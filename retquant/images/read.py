@@ -53,7 +53,9 @@ def _field_of_view(found: Decoded, modality: str, fov_mask: Path | None, where: 
     if fov_mask is not None:
         given, _ = read_target_mask(fov_mask, (shape[0], shape[1]))
         if not given.any():
-            raise ImageError("the field-of-view mask is empty", where=str(fov_mask), remedy="leave fov_mask empty")
+            raise ImageError(
+                "the field-of-view mask is empty", where=str(fov_mask), remedy="leave fov_mask empty"
+            )
         return given >= 128
     if modality == "octa":
         return np.ones(shape, dtype=bool)
@@ -72,4 +74,6 @@ def _refuse_blank(found: Decoded, where: str) -> None:
     if darkest >= WHITE_LEVEL:
         raise ImageError("the picture is all white", where=where, remedy="leave it out, or take it again")
     if darkest == brightest:
-        raise ImageError("the picture is one even colour", where=where, remedy="leave it out, or take it again")
+        raise ImageError(
+            "the picture is one even colour", where=where, remedy="leave it out, or take it again"
+        )

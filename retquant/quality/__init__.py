@@ -1,7 +1,8 @@
-"""How good an image is: measures, score and grade."""
+"""Picture quality before segmentation: measured, graded, and gating nothing."""
 
 from __future__ import annotations
 
-from retquant.quality.assess import Quality, assess
+from retquant.quality.assess import assess
+from retquant.quality.quality import Quality
 
 __all__ = ["Quality", "assess"]

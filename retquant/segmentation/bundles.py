@@ -117,7 +117,9 @@ def read_bundle(name: str) -> Bundle:
             f"there is no model {name!r}", remedy=f"a folder with {CARD_FILE}, or one that ships: {shipped}"
         ) from None
     except (ValidationError, UnicodeDecodeError) as error:
-        raise ModelError(f"the card is damaged ({error})", where=str(card), remedy="install the model again") from None
+        raise ModelError(
+            f"the card is damaged ({error})", where=str(card), remedy="install the model again"
+        ) from None
     return bundle.model_copy(update={"folder": folder})
 
 
@@ -133,7 +135,9 @@ def read_weights(bundle: Bundle) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise ModelError("the weights are missing", where=str(path), remedy="install the model again") from None
+        raise ModelError(
+            "the weights are missing", where=str(path), remedy="install the model again"
+        ) from None
     found = hashlib.sha256(data).hexdigest()
     if found != bundle.weights_sha256:
         raise ModelError(

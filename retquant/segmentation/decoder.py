@@ -41,7 +41,9 @@ class TargetDecoder(MaskDecoder):
                 start[key] = weights[key]
         self.load_state_dict(start, strict=True)
 
-    def decode(self, embedding: Tensor, position: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
+    def decode(
+        self, embedding: Tensor, position: Tensor, sparse: Tensor, dense: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Masks from embeddings.
 
         Parameters
@@ -90,7 +92,9 @@ class HighResolutionBranch(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, tiles: Tensor, features: Features, upscaled: Tensor, logits: Tensor, hand: Tensor) -> Tensor:
+    def forward(
+        self, tiles: Tensor, features: Features, upscaled: Tensor, logits: Tensor, hand: Tensor
+    ) -> Tensor:
         """Corrected (B, T, 256, 256) logits; `hand` is the (B, 256) token of each tile's annotation hand."""
         middle = functional.interpolate(
             self.middle(features.middle), scale_factor=2, mode="bilinear", align_corners=False

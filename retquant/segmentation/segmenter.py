@@ -76,7 +76,9 @@ def load_segmenter(
     bundle = read_bundle(name)
     hand = hand or bundle.default_hand
     if hand not in bundle.hands:
-        raise ModelError(f"{bundle.name} knows no annotation hand {hand!r}", remedy=f"one of {', '.join(bundle.hands)}")
+        raise ModelError(
+            f"{bundle.name} knows no annotation hand {hand!r}", remedy=f"one of {', '.join(bundle.hands)}"
+        )
     network = SamNetwork(
         NetworkSpec(
             foundation=bundle.foundation,

@@ -87,7 +87,9 @@ def _blocks(stage: nn.Module, x: Tensor) -> Tensor:
 def _timm_name(key: str) -> str:
     if key.startswith("neck."):
         return key
-    key = key.replace("patch_embed.seq.0.", "patch_embed.conv1.").replace("patch_embed.seq.2.", "patch_embed.conv2.")
+    key = key.replace("patch_embed.seq.0.", "patch_embed.conv1.").replace(
+        "patch_embed.seq.2.", "patch_embed.conv2."
+    )
     key = key.replace(".c.", ".conv.")
     parts = key.split(".")
     if parts[0] == "layers":

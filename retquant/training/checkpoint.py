@@ -28,12 +28,14 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def save_checkpoint(
-    path: Path, *, recipe_digest: str, progress: Progress, groups: dict[str, State]
-) -> None:
-    """Write groups of tensors (`weights`, `average`, `best`, `adam_mean`, `adam_square`) and the progress, atomically."""
+def save_checkpoint(path: Path, *, recipe_digest: str, progress: Progress, groups: dict[str, State]) -> None:
+    """Write the progress and groups of tensors (`weights`, `average`, `best`, `adam_mean`, …), atomically."""
     # safetensors refuses tensors that share memory, as `average` and `best` may
-    tensors = {f"{group}/{name}": t.detach().clone().contiguous() for group, state in groups.items() for name, t in state.items()}
+    tensors = {
+        f"{group}/{name}": t.detach().clone().contiguous()
+        for group, state in groups.items()
+        for name, t in state.items()
+    }
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     metadata = {"recipe": recipe_digest, "progress": json.dumps(vars(progress))}
     save_file(tensors, aside, metadata=metadata)

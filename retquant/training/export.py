@@ -26,7 +26,9 @@ from retquant.training.recipe import DatasetRecipe, TrainingRecipe
 
 def write_bundle(network: SamNetwork, recipe: TrainingRecipe, *, root: Path, folder: Path) -> Bundle:
     """Write a bundle into `folder`, made where it does not exist."""
-    data = save({name: value.to(torch.float16).contiguous() for name, value in network.trained_state().items()})
+    data = save(
+        {name: value.to(torch.float16).contiguous() for name, value in network.trained_state().items()}
+    )
     bundle = Bundle(
         name=recipe.name,
         title=recipe.title,

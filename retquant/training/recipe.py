@@ -80,7 +80,9 @@ class TrainingRecipe(_Settings):
             raise ValueError(f"default_hand {self.network.default_hand!r} is none of {', '.join(self.hands)}")
         for dataset in self.datasets:
             if unknown := set(dataset.truth) - set(self.network.targets):
-                raise ValueError(f"data set {dataset.name} has truth for {sorted(unknown)}, which are no targets")
+                raise ValueError(
+                    f"data set {dataset.name} has truth for {sorted(unknown)}, which are no targets"
+                )
         return self
 
     @property
@@ -114,9 +116,15 @@ def load_recipe(path: Path, kind: type[Recipe]) -> Recipe:
     try:
         return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise ConfigError("there is no such file", where=str(path), remedy="give the path of a TOML recipe") from None
+        raise ConfigError(
+            "there is no such file", where=str(path), remedy="give the path of a TOML recipe"
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"this is not valid TOML ({error})", where=str(path), remedy="mend that line") from None
+        raise ConfigError(
+            f"this is not valid TOML ({error})", where=str(path), remedy="mend that line"
+        ) from None
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
-        raise ConfigError(faults, where=str(path), remedy="see pipelines/training/ for a working recipe") from None
+        raise ConfigError(
+            faults, where=str(path), remedy="see pipelines/training/ for a working recipe"
+        ) from None

@@ -216,9 +216,7 @@ class _Run:
         return 0
 
 
-def _gather(
-    recipe: TrainingRecipe, root: Path
-) -> tuple[list[WorkingExample], list[Example], np.ndarray]:
+def _gather(recipe: TrainingRecipe, root: Path) -> tuple[list[WorkingExample], list[Example], np.ndarray]:
     """Training examples in the network's frame, validation examples, and each training example's chance."""
     training: list[WorkingExample] = []
     validation: list[Example] = []

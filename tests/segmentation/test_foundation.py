@@ -11,7 +11,6 @@ from retquant.errors import ModelError
 from retquant.segmentation import foundation
 from retquant.segmentation.foundation import FOUNDATIONS, build_foundation, checkpoint_path
 
-
 GOLDEN = [-0.00014, 0.10989, -0.01203, 0.10875, -0.0391, 0.0069]
 """Mean, standard deviation and four values of the published implementation on a ramp from 0 to 1."""
 
@@ -22,7 +21,11 @@ def test_the_port_gives_the_published_encoders_embedding() -> None:
     with torch.inference_mode():
         embedding = encoder(ramp).embedding
     assert embedding.shape == (1, 256, 64, 64)
-    found = [embedding.mean(), embedding.std(), *embedding[0, [0, 17, 100, 255], [0, 20, 40, 63], [63, 5, 33, 0]]]
+    found = [
+        embedding.mean(),
+        embedding.std(),
+        *embedding[0, [0, 17, 100, 255], [0, 20, 40, 63], [63, 5, 33, 0]],
+    ]
     assert torch.stack(found).tolist() == pytest.approx(GOLDEN, abs=2e-5)
 
 

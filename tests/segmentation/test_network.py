@@ -49,7 +49,9 @@ def test_only_adapters_decoder_branch_and_hands_are_trained(untrained: SamNetwor
 
 def test_trained_weights_survive_a_round_trip_and_merging_keeps_the_answer(untrained: SamNetwork) -> None:
     torch.manual_seed(3)
-    state = {name: value + 0.01 * torch.randn_like(value) for name, value in untrained.trained_state().items()}
+    state = {
+        name: value + 0.01 * torch.randn_like(value) for name, value in untrained.trained_state().items()
+    }
     first, second = (SamNetwork(untrained.spec).eval() for _ in range(2))
     first.load_trained(state)
     second.load_trained(state)

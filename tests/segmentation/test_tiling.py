@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ def test_tiles_cover_every_pixel_and_overlap_enough(size: int) -> None:
     starts = tile_starts(size, 256, 64)
     assert starts[0] == 0
     assert size <= 256 or starts[-1] == size - 256
-    assert all(b - a <= 256 - 64 for a, b in zip(starts, starts[1:], strict=False))
+    assert all(b - a <= 256 - 64 for a, b in pairwise(starts))
 
 
 def test_blending_the_tiles_of_an_image_gives_the_image() -> None:

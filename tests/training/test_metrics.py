@@ -16,7 +16,9 @@ def guess() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return probability, truth, rng.random((60, 60)) < 0.8
 
 
-def test_auc_is_the_share_of_pairs_in_the_right_order(guess: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def test_auc_is_the_share_of_pairs_in_the_right_order(
+    guess: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
     probability, truth, valid = guess
     p, n = (probability[valid & side].astype(int) for side in (truth, ~truth))
     pairs = (p[:, None] > n[None]).mean() + 0.5 * (p[:, None] == n[None]).mean()

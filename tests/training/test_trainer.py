@@ -110,6 +110,8 @@ def test_a_recipe_with_an_unknown_setting_names_it(toy: Path, tmp_path: Path) ->
         load_recipe(tmp_path / "bad.toml", TrainingRecipe)
 
 
-def test_a_missing_data_folder_says_which_images_were_looked_for(recipe: TrainingRecipe, tmp_path: Path) -> None:
+def test_a_missing_data_folder_says_which_images_were_looked_for(
+    recipe: TrainingRecipe, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match=r"no image matches toy/\*\.png"):
         find_examples(recipe.datasets[0], tmp_path)
