@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from retquant.segmentation.segmentation import TargetMask
+if TYPE_CHECKING:  # types only: the stages' packages bring heavy libraries along
+    from retquant.segmentation.segmentation import TargetMask
 
 
 def coverage(target: TargetMask) -> np.ndarray:

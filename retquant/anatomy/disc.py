@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retquant.anatomy.anatomy import Disc
 from retquant.anatomy.coverage import coverage
-from retquant.segmentation.segmentation import TargetMask
+
+if TYPE_CHECKING:  # types only: the stages' packages bring heavy libraries along
+    from retquant.segmentation.segmentation import TargetMask
 
 
 def find_disc(target: TargetMask) -> Disc | None:

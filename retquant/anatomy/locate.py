@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from retquant.anatomy.anatomy import Anatomy
 from retquant.anatomy.disc import find_disc
 from retquant.anatomy.scale import ScaleFields, resolve_scale
-from retquant.images.retinal_image import Field
-from retquant.segmentation.segmentation import Segmentation
+
+if TYPE_CHECKING:  # types only: the stages' packages bring heavy libraries along
+    from retquant.images.retinal_image import Field
+    from retquant.segmentation.segmentation import Segmentation
 
 
 class LocationFields(ScaleFields, Protocol):

@@ -6,10 +6,12 @@ The order, the constants and what may correct what are BIOMARKERS.md section 1.
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from retquant.anatomy.anatomy import Disc, Scale
-from retquant.images.retinal_image import Field
+
+if TYPE_CHECKING:  # types only: the stages' packages bring heavy libraries along
+    from retquant.images.retinal_image import Field
 
 DISC_RADIUS_UM = 900.0  # assumed where nothing else tells the scale
 DISC_FOVEA_UM = 4760.0  # likewise

@@ -6,6 +6,7 @@ from retquant.biomarkers.grammar import ColumnName, parse
 from retquant.biomarkers.measure import measure, select_columns
 from retquant.biomarkers.measurement import REASONS, Biomarkers, Measurement, missing
 from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, Column, Definition, biomarker
+from retquant.biomarkers.rows import bifurcation_table, crossing_table, segment_table
 from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
 
 __all__ = [
@@ -20,9 +21,12 @@ __all__ = [
     "Measurement",
     "View",
     "Workspace",
+    "bifurcation_table",
     "biomarker",
+    "crossing_table",
     "measure",
     "missing",
     "parse",
+    "segment_table",
     "select_columns",
 ]

@@ -121,6 +121,8 @@ def tortuosity_scc(view: View) -> np.ndarray:
     The segment is cut into the whole number of equal steps nearest to its own calibre.
     """
     graph = view.graph
+    if not len(graph):
+        return np.zeros(0)
     steps = np.maximum(1, np.rint(graph.arc_length / _width(view))).astype(int)
     segment = np.repeat(np.arange(len(graph)), steps + 1)
     first = np.cumsum(steps + 1) - (steps + 1)
@@ -174,8 +176,8 @@ def find_pieces(view: View) -> Pieces:
     cuts = (runs[:-1, 1] - 1 + runs[1:, 0])[same_segment] // 2
     starts = np.sort(np.concatenate([graph.starts[:-1], cuts])).astype(int)
     piece_segment = segment[starts]
-    stops = np.append(starts[1:], 0)
-    is_last = np.append(piece_segment[1:] != piece_segment[:-1], True)
+    stops = np.append(starts, 0)[1:]
+    is_last = np.append(piece_segment, -1)[1:] != piece_segment
     stops[is_last] = graph.starts[1:] - 1
     distance = _distance_along(graph)
     chord = np.hypot(*(graph.points[stops] - graph.points[starts]).T)
@@ -234,4 +236,4 @@ def _sum(graph: VesselGraph, values: np.ndarray) -> np.ndarray:
 
 def _distance_along(graph: VesselGraph) -> Any:
     """(P,) pixels, running on over all segments."""
-    return np.concatenate([[0.0], np.cumsum(graph.steps)[:-1]])
+    return np.cumsum(graph.steps) - graph.steps

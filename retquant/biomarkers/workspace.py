@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from dataclasses import field as default
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retquant.anatomy.anatomy import Anatomy
 from retquant.anatomy.coverage import coverage
 from retquant.anatomy.regions import Region, WholeField, visible_area, zone
-from retquant.images.retinal_image import Field
-from retquant.segmentation.segmentation import Segmentation
+from retquant.vessels.clip import clip, long_enough
 from retquant.vessels.graph import Nodes, VesselGraph
+
+if TYPE_CHECKING:  # types only: the stages' packages bring heavy libraries along
+    from retquant.images.retinal_image import Field
+    from retquant.segmentation.segmentation import Segmentation
 
 MINIMUM_SAMPLES = 10  # of calibre along a segment (BIOMARKERS section 3)
 
@@ -126,10 +129,6 @@ class View:
         """The graph clipped at the region's edge, for what is measured along vessels."""
         if self.extent.name == "fov":
             return self.whole
-        from retquant.vessels import (
-            clip,
-        )  # brings scipy along, which a listing of the biomarkers does without
-
         return clip(self.whole, self.extent.region.contains)
 
     @property
@@ -150,11 +149,9 @@ class View:
     @cached_property
     def is_long_enough(self) -> np.ndarray:
         """(B,) True for segments that enter length- and curvature-based statistics (BIOMARKERS section 1)."""
-        from retquant.vessels import long_enough
-
         disc = self.inputs.anatomy.disc
-        least = 0.3 * disc.radius_px if disc is not None else 0.02 * self.inputs.field.diameter_px
-        return long_enough(self.graph, minimum_px=least)
+        radius = disc.radius_px if disc is not None else None
+        return long_enough(self.graph, radius, self.inputs.field.diameter_px)
 
     @cached_property
     def sample_spread(self) -> tuple[np.ndarray, np.ndarray]:

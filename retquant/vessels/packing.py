@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 
 def pack(curves: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -71,6 +70,9 @@ def local_mean(values: np.ndarray, weight: np.ndarray, starts: np.ndarray, *, si
     spread = np.zeros((size, columns.shape[1] + 1))
     spread[place, :-1] = columns * weight[:, None]
     spread[place, -1] = weight
+    # imported here since `clip` needs this module and a listing of the biomarkers must not wait for scipy
+    from scipy.ndimage import gaussian_filter1d
+
     smooth = gaussian_filter1d(spread, sigma, axis=0, mode="constant", truncate=4.0)[place]
     mass = smooth[:, -1:]
     mean = np.divide(smooth[:, :-1], mass, out=np.zeros_like(columns, dtype=float), where=mass > 1e-12)

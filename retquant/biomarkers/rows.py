@@ -1,0 +1,118 @@
+"""One row a segment, a bifurcation and a crossing: what the image's numbers are made of.
+
+Each table is a dictionary of equally long arrays. Points are x, y from the top left; lengths carry their unit
+in the name; micrometres are NaN where the scale is unknown, flags of a zone are False where the disc is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from retquant.anatomy.regions import ZONES, zone
+from retquant.biomarkers.tortuosity import find_pieces, tortuosity_grisan, tortuosity_hart1
+from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
+
+Table = dict[str, np.ndarray]
+
+NODE_KINDS = np.array(["end", "branch", "border", "crossing", "loop"])
+
+
+def segment_table(inputs: MeasureInputs) -> Table:
+    """One row a vessel segment of each structure, whole segments of the whole field.
+
+    Tortuosity is NaN for segments that are too short to enter it (`is_long_enough`); `in_zone_b` and
+    `in_zone_c` are true where any part of the segment lies in that zone.
+    """
+    return _stack(inputs, _segments)
+
+
+def bifurcation_table(inputs: MeasureInputs) -> Table:
+    """One row a bifurcation of each structure: where, its angles and calibres, the segments that meet."""
+    return _stack(inputs, _bifurcations)
+
+
+def crossing_table(inputs: MeasureInputs) -> Table:
+    """One row a crossing within each structure."""
+    return _stack(inputs, _crossings)
+
+
+def _stack(inputs: MeasureInputs, rows: Callable[[View, float], Table]) -> Table:
+    workspace = Workspace(inputs)
+    um_per_px = inputs.anatomy.scale.um_per_px or math.nan
+    tables = [rows(workspace.view(structure, "fov"), um_per_px) for structure in sorted(inputs.graphs)]
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
+
+
+def _segments(view: View, um_per_px: float) -> Table:
+    graph, count = view.graph, len(view.graph)
+    first, last = graph.points[graph.starts[:-1]], graph.points[graph.starts[1:] - 1]
+    calibre, spread = view.sample_spread
+    starts = graph.starts[:-1]
+    return {
+        "structure": np.full(count, view.structure),
+        "segment": np.arange(count),
+        "x_start": first[:, 1],
+        "y_start": first[:, 0],
+        "x_end": last[:, 1],
+        "y_end": last[:, 0],
+        "start_kind": NODE_KINDS[graph.nodes.kind[graph.source]],
+        "end_kind": NODE_KINDS[graph.nodes.kind[graph.target]],
+        "length_px": graph.arc_length,
+        "length_um": graph.arc_length * um_per_px,
+        "chord_px": graph.chord_length,
+        "chord_um": graph.chord_length * um_per_px,
+        "calibre_px": calibre,
+        "calibre_um": calibre * um_per_px,
+        "calibre_cv": spread,
+        "is_long_enough": view.is_long_enough,
+        "tortuosity_hart1": tortuosity_hart1(view),
+        "tortuosity_grisan_per_mm": tortuosity_grisan(view) / um_per_px * 1000.0,
+        "inflections": find_pieces(view).count - 1,
+        **{name: np.logical_or.reduceat(inside, starts) if count else inside
+           for name, inside in _zone_flags(view.inputs, graph.points).items()},
+    }  # fmt: skip
+
+
+def _bifurcations(view: View, um_per_px: float) -> Table:
+    found = view.whole.bifurcations
+    count = len(found.position)
+    diameters = {
+        "parent": found.parent_calibre,
+        "wider_daughter": found.daughter_calibre[:, 0],
+        "narrower_daughter": found.daughter_calibre[:, 1],
+    }
+    return {
+        "structure": np.full(count, view.structure),
+        "bifurcation": np.arange(count),
+        "x": found.position[:, 1],
+        "y": found.position[:, 0],
+        "parent_segment": found.parent,
+        "wider_daughter_segment": found.daughters[:, 0],
+        "narrower_daughter_segment": found.daughters[:, 1],
+        "angle_deg": found.angle,
+        "asymmetry_deg": found.asymmetry,
+        **{f"{name}_calibre_px": values for name, values in diameters.items()},
+        **{f"{name}_calibre_um": values * um_per_px for name, values in diameters.items()},
+        **_zone_flags(view.inputs, found.position),
+    }
+
+
+def _crossings(view: View, um_per_px: float) -> Table:
+    position = view.whole.crossings
+    return {
+        "structure": np.full(len(position), view.structure),
+        "crossing": np.arange(len(position)),
+        "x": position[:, 1],
+        "y": position[:, 0],
+        **_zone_flags(view.inputs, position),
+    }
+
+
+def _zone_flags(inputs: MeasureInputs, points: np.ndarray) -> Table:
+    disc = inputs.anatomy.disc
+    if disc is None:
+        return {f"in_{name}": np.zeros(len(points), bool) for name in ZONES}
+    return {f"in_{name}": zone(name, disc).contains(points) for name in ZONES}
