@@ -58,7 +58,7 @@ def read_outcome(frame: pd.DataFrame, outcome: str, kind: str = "auto") -> Outco
     values = clean(frame[outcome])
     distinct = values.dropna().unique()
     if len(distinct) < 2:
-        found = f"only the value {distinct[0]!r}" if len(distinct) else "no value at all"
+        found = f"only the value {_plain(distinct[0])}" if len(distinct) else "no value at all"
         raise AssociationError(
             f"it has {found} among the {len(values)} images that could be used",
             where=f"outcome {outcome}",
