@@ -22,8 +22,8 @@ def read_target_mask(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, bo
     """A mask or probability map as ((H, W) uint8, whether it is hard).
 
     A file with two values is a hard mask, the larger one foreground, whether 0/1, 0/255, 1-bit, palette or 16-bit;
-    one with more is coverage or probability, value over the type's maximum. A file of one value is all foreground, or, where
-    that value is 0, empty.
+    one with more is coverage or probability, value over the type's maximum. A file of one value is all foreground,
+    or, where that value is 0, empty.
 
     Raises
     ------

@@ -88,9 +88,8 @@ class HighResolutionBranch(nn.Module):
         self.second = nn.Conv2d(hidden, hidden, 3, padding=1)
         self.last = nn.Conv2d(hidden, n_targets, 3, padding=1)
         self.style = nn.Linear(token, 2 * hidden)
-        for layer in (self.last, self.style):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        for parameter in (*self.last.parameters(), *self.style.parameters()):
+            nn.init.zeros_(parameter)
 
     def forward(
         self, tiles: Tensor, features: Features, upscaled: Tensor, logits: Tensor, hand: Tensor

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from segment_anything.modeling import PromptEncoder
 from torch import Tensor, nn
 
 from retquant.errors import ModelError
@@ -46,7 +47,7 @@ class SamNetwork(nn.Module):
             r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules=list(spec.lora_targets)
         )
         self.encoder = inject_adapter_in_model(adapters, foundation.encoder)
-        self.prompt_encoder = foundation.prompt_encoder
+        self.prompt_encoder: PromptEncoder = foundation.prompt_encoder
         self.decoder = TargetDecoder(len(spec.targets))
         if pretrained:
             self.decoder.load_published(foundation.decoder_weights)

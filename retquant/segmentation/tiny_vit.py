@@ -79,8 +79,7 @@ class TinyVitEncoder(nn.Module):
 
 
 def _blocks(stage: nn.Module, x: Tensor) -> Tensor:
-    blocks: nn.Module = stage.blocks
-    out: Tensor = blocks(x.permute(0, 2, 3, 1))
+    out: Tensor = stage.get_submodule("blocks")(x.permute(0, 2, 3, 1))
     return out.permute(0, 3, 1, 2)
 
 

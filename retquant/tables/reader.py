@@ -27,7 +27,7 @@ def load_biomarkers(
     eyes: Eyes = "both",
     join: pd.DataFrame | str | Path | None = None,
 ) -> pd.DataFrame:
-    """Biomarkers of a run with the labels and covariates of its manifest, ids first, as a DataFrame.
+    """Biomarkers of a run with the labels and covariates of its manifest, in its order, as a DataFrame.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def load_biomarkers(
     names = _chosen(out, schema, columns)
     values = _read(out, "biomarkers", ["image_id", *names])
     people = _read(out, "participants", None)
-    table = _without_clashes(people, names).merge(values, on="image_id", how="right", validate="one_to_one")
+    table = _without_clashes(people, names).merge(values, on="image_id", how="inner", validate="one_to_one")
     if join is not None:
         table = _joined(table, join)
     directions = {name: _text(schema.field(name), "direction") for name in names}

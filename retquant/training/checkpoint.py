@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from retquant.errors import ModelError
 
@@ -67,15 +69,15 @@ def load_checkpoint(path: Path, *, recipe_digest: str) -> tuple[Progress, dict[s
     return Progress(**json.loads(metadata["progress"])), groups
 
 
-def adam_state(optimizer: torch.optim.Optimizer, names: dict[Tensor, str]) -> tuple[State, State]:
+def adam_state(optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str]) -> tuple[State, State]:
     """First and second moments of AdamW, by parameter name."""
-    mean = {names[p]: s["exp_avg"] for p, s in optimizer.state.items()}
-    square = {names[p]: s["exp_avg_sq"] for p, s in optimizer.state.items()}
+    mean = {names[cast(nn.Parameter, p)]: s["exp_avg"] for p, s in optimizer.state.items()}
+    square = {names[cast(nn.Parameter, p)]: s["exp_avg_sq"] for p, s in optimizer.state.items()}
     return mean, square
 
 
 def restore_adam(
-    optimizer: torch.optim.Optimizer, names: dict[Tensor, str], *, step: int, mean: State, square: State
+    optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str], *, step: int, mean: State, square: State
 ) -> None:
     """Put AdamW's moments back."""
     for parameter, name in names.items():

@@ -27,7 +27,7 @@ def photograph(shape: Shape) -> np.ndarray:
 @pytest.fixture(scope="session")
 def drawn() -> Shape:
     """Six arteries and six veins out of a disc."""
-    return spokes()
+    return spokes().scaled(0.5)
 
 
 @pytest.fixture
