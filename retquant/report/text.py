@@ -13,7 +13,9 @@ def number(value: Any, digits: int = 3) -> str:
     """A number with `digits` significant digits, a real minus sign, and a dash where there is none."""
     if value is None or not isinstance(value, (int, float)) or not math.isfinite(value):
         return "\N{EN DASH}"
-    text = f"{value:.{digits}g}"
+    if value == 0:
+        return "0"
+    text = f"{value:#.{digits}g}".rstrip(".")  # trailing zeros stay: they say how exact a number is
     if "e" in text:
         mantissa, exponent = text.split("e")
         return f"{mantissa}\N{MULTIPLICATION SIGN}10{_superscript(int(exponent))}".replace(

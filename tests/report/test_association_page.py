@@ -139,6 +139,7 @@ def test_axes_have_round_ticks_inside_their_range() -> None:
 
 def test_numbers_read_as_people_write_them() -> None:
     assert number(-0.01234) == "−0.0123"
-    assert number(1.2e-9) == "1.2×10⁻⁹"
+    assert number(1.2e-9, 2) == "1.2×10⁻⁹"
+    assert (number(0.2), number(153.2), number(0)) == ("0.200", "153", "0")
     assert number(float("nan")) == "–"
     assert (p_value(0.0432), p_value(0.00012), p_value(0.0)) == ("0.043", "0.00012", "<10⁻³⁰⁰")
