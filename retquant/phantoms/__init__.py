@@ -1,4 +1,7 @@
-"""Digital retinas with exact truth: closed-form shapes to prove measurements on."""
+"""Digital retinas with exact truth: closed-form shapes, simple eyes grown from a seed, and cohorts of them.
+
+None of it has clinical meaning: it exists so that every number of the toolkit can be held against a known answer.
+"""
 
 from retquant.phantoms.areas import (
     filled_square,
@@ -9,19 +12,28 @@ from retquant.phantoms.areas import (
     spokes,
 )
 from retquant.phantoms.branching import binary_tree, crossing, murray_junction, y_junction
+from retquant.phantoms.cohort import CohortDesign, Person, draw_people, write_cohort
 from retquant.phantoms.coverage import block_coverage, ellipse_coverage, render_coverage
 from retquant.phantoms.curves import koch_curve, quarter_circle, sine_vessel, straight_vessel
+from retquant.phantoms.eye import Eye, EyeTraits, simple_eye
 from retquant.phantoms.geometry import Block, Ellipse, Tube
+from retquant.phantoms.photograph import PhotographStyle, photograph
 from retquant.phantoms.shape import Shape
 
 __all__ = [
     "Block",
+    "CohortDesign",
     "Ellipse",
+    "Eye",
+    "EyeTraits",
+    "Person",
+    "PhotographStyle",
     "Shape",
     "Tube",
     "binary_tree",
     "block_coverage",
     "crossing",
+    "draw_people",
     "ellipse_coverage",
     "filled_square",
     "foveal_zone",
@@ -29,11 +41,14 @@ __all__ = [
     "koch_curve",
     "murray_junction",
     "parallel_vessels",
+    "photograph",
     "quarter_circle",
     "render_coverage",
     "sierpinski_carpet",
+    "simple_eye",
     "sine_vessel",
     "spokes",
     "straight_vessel",
+    "write_cohort",
     "y_junction",
 ]

@@ -40,9 +40,11 @@ def spokes(
             for turn, width in zip(turns, widths, strict=True)
         )
         if len(widths) >= 6:
-            truth[f"{prefix}_knudtson_px"] = _paired(widths, name, "knudtson")
+            truth[f"{prefix}_knudtson_px"] = central_equivalent(widths, name, "knudtson")
             truth[f"{prefix}_knudtson_um"] = truth[f"{prefix}_knudtson_px"] * um_per_px
-            truth[f"{prefix}_hubbard_um"] = _paired([w * um_per_px for w in widths], name, "hubbard")
+            truth[f"{prefix}_hubbard_um"] = central_equivalent(
+                [w * um_per_px for w in widths], name, "hubbard"
+            )
     if {"crae_knudtson_px", "crve_knudtson_px"} <= truth.keys():
         truth["avr_knudtson"] = truth["crae_knudtson_px"] / truth["crve_knudtson_px"]
         truth["avr_hubbard"] = truth["crae_hubbard_um"] / truth["crve_hubbard_um"]
@@ -173,8 +175,9 @@ def _six_or_given(widths: float | Sequence[float]) -> list[float]:
     return [float(widths)] * 6 if isinstance(widths, int | float) else [float(w) for w in widths]
 
 
-def _paired(widths: Sequence[float], structure: str, formula: str) -> float:
-    """The six widest, paired widest with narrowest, an odd middle one carried, until one is left."""
+def central_equivalent(widths: Sequence[float], structure: str, formula: str) -> float:
+    """The six widest, paired widest with narrowest, an odd middle one carried, until one is left (`knudtson` or
+    `hubbard`)."""
     left = sorted(widths)[-6:]
     while len(left) > 1:
         pairs = [_pair(left[i], left[-1 - i], structure, formula) for i in range(len(left) // 2)]
