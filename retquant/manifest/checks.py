@@ -1,4 +1,4 @@
-"""The cells of reserved columns, checked a column at a time: eyes, modalities, dates, numbers and their limits."""
+"""The cells of reserved columns, checked a column at a time: eyes, modalities, dates, numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_modalities(cells: pa.ChunkedArray, rows: Sequence[int]) -> Checked:
 
 
 def check_dates(cells: pa.ChunkedArray, rows: Sequence[int]) -> Checked:
-    """ISO text; 20240131, as DICOM writes it, becomes 2024-01-31. Other orders of day and month are never guessed."""
+    """ISO text; 20240131, as DICOM writes it, becomes 2024-01-31. Other orders are never guessed."""
     known = {text: _iso(text) for text in _distinct(cells)}
     faulty = {text for text, iso in known.items() if iso is None}
     faults = (
@@ -104,7 +104,7 @@ def check_pairs(x: Sequence[float | None], y: Sequence[float | None], rows: Sequ
 
 
 def unknown_masks(labels: Mapping[str, pa.ChunkedArray]) -> Iterator[Fault]:
-    """Columns that hold mask files of a target that nobody knows, so that a misspelt mask is never passed over.
+    """Columns of mask files of a target that nobody knows, so that a misspelt mask is never passed over.
 
     A column `<x>_mask` that holds no paths of pictures (wore_mask: yes, no) is a label like any other.
     """
@@ -143,8 +143,10 @@ def slab_faults(
             problem="is the image itself",
             remedy="Call it image, and the next slab slab_2.",
         )
+    if not slabs:
+        return
     numbers_of = sorted(int(name.removeprefix("slab_")) for name in slabs)
-    wanted = list(range(2, (numbers_of[-1] if numbers_of else 1) + 1))
+    wanted = list(range(2, (numbers_of[-1]) + 1))
     for index, row in enumerate(rows):
         given = [slabs[f"slab_{n}"][index] is not None if f"slab_{n}" in slabs else False for n in wanted]
         if any(given) and False in given[: max(n for n, is_given in enumerate(given) if is_given)]:

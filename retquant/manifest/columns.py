@@ -1,4 +1,4 @@
-"""The columns that a manifest may have: names, kinds, limits and meaning, which the reader and the schema share.
+"""The columns that a manifest may have: names, kinds, limits and meaning, for reader and schema alike.
 
 Every name here is reserved, also where nothing measures by it yet. Any other column is a covariate or label.
 """
@@ -58,8 +58,8 @@ COLUMNS = (
     Column(
         name="image_id",
         kind="text",
-        meaning="Name of the image in every table, unique and fit for a file name; by default the file's name without "
-        "its ending, made unique by its folder.",
+        meaning="Name of the image in every table, unique and fit for a file name; by default the file's name "
+        "without its ending, made unique by its folder.",
     ),
     Column(name="participant_id", kind="text", meaning="Person; both eyes and all visits share it."),
     Column(name="eye", kind="eye", meaning="OD or OS; R and L, RE and LE, right and left are understood."),
@@ -158,8 +158,8 @@ FAMILIES = (
         name="<target>_mask",
         kind="path",
         pattern=rf"^({'|'.join(TARGETS)})_mask$",
-        meaning="Mask of a target, of the image's own size, used in place of segmentation. Two values: hard mask; more: "
-        "probability. av_mask: 0 background, 1 artery, 2 vein, 3 crossing, 4 uncertain.",
+        meaning="Mask of a target, of the image's own size, used in place of segmentation. Two values: hard mask; "
+        "more: probability. av_mask: 0 background, 1 artery, 2 vein, 3 crossing, 4 uncertain.",
     ),
 )
 NUMBERS = tuple(column for column in COLUMNS if column.kind == "number")
@@ -180,7 +180,7 @@ def reserved(name: str) -> Column | None:
 
 
 def standard_name(written: str) -> str:
-    """The name of a column as it is known here: reserved ones whatever their case and blanks, others as written."""
+    """The name of a column as known here: reserved ones whatever their case and blanks, others as written."""
     trimmed = written.strip()
     folded = re.sub(r"\s+", "_", trimmed).lower()
     return folded if reserved(folded) or folded == "slab_1" or folded.endswith("_mask") else trimmed

@@ -1,4 +1,4 @@
-"""Names of images: the given ones checked, the others made from file names, unique and the same at every reading."""
+"""Names of images: given ones checked, others made from file names, unique and the same at every reading."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _AWKWARD = re.compile(r'[<>:"|?*/\\\x00-\x1f\x7f]')
 def make_image_ids(given: Sequence[str | None], written: Sequence[str | None]) -> list[str]:
     """The id of each row: the given one, or one made from the path that the manifest writes.
 
-    It is the file's stem; where stems coincide (also in all but case, since some file systems do not tell them apart)
-    the names of as many folders as it takes are prepended, and at last the ending or a digest of the path appended.
+    It is the file's stem; where stems coincide (also in all but case, since some file systems do not tell them
+    apart) the names of as many folders as it takes are prepended, and at last the ending or a digest of the path
+    appended.
     """
     ids = [name or "" for name in given]
     parts = {
@@ -50,7 +51,7 @@ def id_faults(
 ) -> Iterator[Fault]:
     """What is wrong with given ids, and files that stand twice without one."""
     first: dict[str, int] = {}
-    seen: dict[Path, int] = {}
+    seen: dict[str, int] = {}
     for name, file, row in zip(given, files, rows, strict=True):
         if name is not None:
             if problem := _unfit(name):
@@ -71,15 +72,16 @@ def id_faults(
                 )
             first.setdefault(name, row)
         if file is not None:
-            if name is None and file in seen:
+            place = str(file)
+            if name is None and place in seen:
                 yield Fault(
                     row=row,
                     column="image",
-                    value=str(file),
-                    problem=f"is the image of row {seen[file]} too",
+                    value=place,
+                    problem=f"is the image of row {seen[place]} too",
                     remedy="Delete one of the rows, or give both an image_id if that is meant.",
                 )
-            seen.setdefault(file, row)
+            seen.setdefault(place, row)
 
 
 def _unfit(name: str) -> str:
@@ -99,7 +101,11 @@ def _clashing(ids: Sequence[str], made: dict[int, tuple[str, ...]]) -> list[int]
 
 
 def _stem(names: Sequence[str]) -> str:
-    return Path(names[-1]).stem if names else "image"
+    """As `Path.stem`, without the cost of a path an image."""
+    if not names:
+        return "image"
+    stem, dot, ending = names[-1].rpartition(".")
+    return stem if stem and dot and ending else names[-1]
 
 
 def _safe(name: str) -> str:

@@ -21,8 +21,8 @@ _MANY = 100  # files of one folder from which on its links are listed at once in
 class Bounds:
     """Where files may lie.
 
-    A relative path, and any link that it goes through, stays in the manifest's folder unless `allow_outside`; an
-    absolute path is the user's own word. `root` confines both.
+    A relative path, and any link that it goes through, stays in the manifest's folder unless `allow_outside`;
+    an absolute path is the user's own word. `root` confines both.
     """
 
     base: str  # the manifest's folder, resolved
@@ -41,55 +41,66 @@ class Bounds:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder in which plain files may be named without asking about each."""
+
+    path: Path
+    links: frozenset[str]  # names that have to be followed
+
+
 @dataclass(slots=True)
 class Resolver:
     """Resolves the cells of path columns, asking the file system once a folder rather than once a file."""
 
     bounds: Bounds
     faults: list[Fault] = field(default_factory=list)
-    _folders: dict[str, str] = field(default_factory=dict)
-    _links: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    _folders: dict[str, _Folder | None] = field(default_factory=dict)
 
     def resolve(self, column: str, cells: Sequence[str | None], rows: Sequence[int]) -> list[Path | None]:
         """The real path of each cell, None where it is empty or at fault; files need not exist."""
-        written = [None if cell is None else _with_slashes(cell) for cell in cells]
-        folders = Counter(os.path.dirname(path) for path in written if path is not None)
+        counts = Counter(cell.rpartition("/")[0] for cell in cells if cell is not None)
+        for folder, count in counts.items():
+            if count >= _MANY and folder not in self._folders:
+                self._folders[folder] = self._crowded(folder)
         resolved: list[Path | None] = []
-        for cell, path, row in zip(cells, written, rows, strict=True):
-            found = problem = None
-            if path is not None:
-                problem = _unusable(path)
-                if problem is None:
-                    found = self._real(path, is_crowded=folders[os.path.dirname(path)] >= _MANY)
-                    problem = self.bounds.problem(found, is_relative=not os.path.isabs(path))
-                if problem is not None:
-                    self.faults.append(
-                        Fault(row=row, column=column, value=cell, problem=problem[0], remedy=problem[1])
-                    )
-            resolved.append(None if found is None or problem is not None else Path(found))
+        for cell, row in zip(cells, rows, strict=True):
+            if cell is None:
+                resolved.append(None)
+                continue
+            folder, _, name = cell.rpartition("/")
+            known = self._folders.get(folder)
+            is_plain = "\\" not in cell and name.isprintable() and (folder or cell[0] != "/")
+            if known is None or name in known.links or not is_plain:
+                resolved.append(self._one(column, cell, row))
+            else:
+                resolved.append(known.path / name)
         return resolved
 
-    def _real(self, path: str, *, is_crowded: bool) -> str:
-        folder, name = os.path.split(path)
-        if name in ("", ".", ".."):
-            return os.path.realpath(os.path.join(self.bounds.base, path))
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(os.path.join(self.bounds.base, folder))
-        real = self._folders[folder]
-        full = os.path.join(real, name)
-        return os.path.realpath(full) if self._is_link(real, name, full, is_crowded=is_crowded) else full
+    def _crowded(self, folder: str) -> _Folder | None:
+        """The folder with its links, or None where its files have to be looked at one by one."""
+        if _unusable(folder + "/"):
+            return None
+        real = os.path.realpath(os.path.join(self.bounds.base, folder))
+        links = _links_in(real)
+        if links is None or self.bounds.problem(real, is_relative=not os.path.isabs(folder)):
+            return None
+        return _Folder(path=Path(real), links=links | {"", ".", ".."})
 
-    def _is_link(self, folder: str, name: str, full: str, *, is_crowded: bool) -> bool:
-        if folder not in self._links:
-            if not is_crowded:
-                return os.path.islink(full)
-            self._links[folder] = _links_in(folder)
-        links = self._links[folder]
-        return os.path.islink(full) if links is None else name in links
+    def _one(self, column: str, cell: str, row: int) -> Path | None:
+        path = _with_slashes(cell)
+        problem = _unusable(path)
+        if problem is None:
+            real = os.path.realpath(os.path.join(self.bounds.base, path))
+            problem = self.bounds.problem(real, is_relative=not os.path.isabs(path))
+            if problem is None:
+                return Path(real)
+        self.faults.append(Fault(row=row, column=column, value=cell, problem=problem[0], remedy=problem[1]))
+        return None
 
 
 def _links_in(folder: str) -> frozenset[str] | None:
-    """Names of the symbolic links in a folder; None where it cannot be listed though its files may be reached."""
+    """Names of the links in a folder; None where it cannot be listed though its files may be reached."""
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_symlink())

@@ -11,8 +11,8 @@ from pathlib import Path
 class ImageRecord:
     """An image of the cohort with everything the manifest says that measuring reads.
 
-    Labels and covariates are not here: they go from the manifest to the `participants` table untouched, so that
-    correcting one of them measures nothing again.
+    Labels and covariates are not here: they go from the manifest to the `participants` table untouched, so
+    that correcting one of them measures nothing again.
     """
 
     image_id: str  # unique in the manifest and safe as a file name

@@ -71,7 +71,7 @@ def _sheet(raw: RawTable) -> Sheet:
     if dropped:
         notes.append(f"{dropped:,} row{'s' if dropped > 1 else ''} without any value: left out.")
     if raw.may_have_commas:
-        commas = [name for name, column in named.items() if has_decimal_commas(column)]
+        commas = [name for name in named if _may_be_number(name) and has_decimal_commas(named[name])]
         named |= {name: with_points(named[name]) for name in commas}
         if commas:
             notes.append(f"Read with decimal commas: {', '.join(commas)}.")
@@ -85,6 +85,11 @@ def _sheet(raw: RawTable) -> Sheet:
         notes=tuple(notes),
         faults=tuple(faults),
     )
+
+
+def _may_be_number(name: str) -> bool:
+    known = reserved(name)
+    return known is None or known.kind == "number"
 
 
 def _twice(written: Sequence[str], names: Sequence[str]) -> Iterator[Fault]:
@@ -103,7 +108,7 @@ def _twice(written: Sequence[str], names: Sequence[str]) -> Iterator[Fault]:
 
 
 def _only_counts_rows(column: pa.ChunkedArray) -> bool:
-    """Whether it is the index that a data frame writes when nobody tells it not to: 0, 1, 2, … or 1, 2, 3, …"""
+    """Whether it is the index that data frames write unless told not to: 0, 1, 2, … or 1, 2, 3, …"""
     cells = as_text(column).to_pylist()
     return bool(cells) and any(cells == [str(i) for i in range(s, s + len(cells))] for s in (0, 1))
 

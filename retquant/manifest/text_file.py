@@ -102,7 +102,7 @@ def _decode(path: Path) -> tuple[str, list[str]]:
 
 
 def _sniff(text: str) -> str:
-    """The separator under which the header names an image, rows are as long as the header, and there are most columns."""
+    """The separator by which the header names an image, rows are alike, and there are most columns."""
     start = "\n".join(text[:200_000].split("\n")[:_SNIFFED_LINES])
 
     def merit(separator: str) -> tuple[bool, float, int]:
@@ -121,7 +121,7 @@ def _sniff(text: str) -> str:
 def _parse(
     path: Path, text: str, separator: str
 ) -> tuple[list[str], list, list[int], list[tuple[int, int, str]]]:
-    """Header, columns of text, 0-based numbers of the records that are whole, and (number, cells, start) of the others."""
+    """Header, columns, 0-based numbers of the whole records, and (number, cells, start) of the others."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -159,7 +159,7 @@ def _parse(
 
 
 def _line_numbers(text: str, *, records: int, skipped: int) -> list[int]:
-    """Line of the file on which each record stands; its number among the records where cells have line breaks."""
+    """Line on which each record stands; its number among the records where cells have line breaks."""
     lines = [number for number, line in enumerate(text.split("\n"), start=1 + skipped) if line]
     return lines if len(lines) == records else list(range(1 + skipped, records + 1 + skipped))
 

@@ -1,7 +1,7 @@
 """From text to typed columns, by rules that a reader can predict.
 
-Everything is read as text first, so that 007 stays 007. A column becomes numbers, true/false or dates only where each
-of its values is one without doubt.
+Everything is read as text first, so that 007 stays 007. A column becomes numbers, true/false or dates only where
+each of its values is one without doubt.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ MISSING = ("", "NA", "N/A", "#N/A", "<NA>", "nan", "NaN", "NAN", "null", "NULL",
 _INTEGER = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^[+-]?(0|[1-9][0-9]*|)(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?$"
 _DIGIT = r"[0-9]"
+_LONG_CODE = r"^[+-]?[0-9]{19,}$"
 _COMMA_NUMBER = r"^[+-]?(0|[1-9][0-9]*)(,[0-9]+)?$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?$"
@@ -60,6 +61,8 @@ def typed(text: pa.ChunkedArray) -> pa.ChunkedArray:
     lowered = pc.utf8_lower(values)
     if pc.all(pc.is_in(lowered, value_set=pa.array(["true", "false"]))).as_py():
         return pc.equal(pc.utf8_lower(text), "true")
+    if pc.any(pc.match_substring_regex(values, _LONG_CODE)).as_py():
+        return text
     if _all_match(values, _INTEGER):
         return pc.utf8_ltrim(text, "+").cast(pa.int64())
     if _all_match(values, _NUMBER) and _all_match(values, _DIGIT):
@@ -111,5 +114,5 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
         is_whole = pc.all(pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), 1e15))).as_py()
         return column.cast(pa.int64()).cast(pa.string()) if is_whole else column.cast(pa.string())
     if pa.types.is_timestamp(column.type):
-        return pc.replace_substring(pc.strftime(column, "%Y-%m-%dT%H:%M:%S"), "T00:00:00.000000", "T00:00:00")
+        return pc.replace_substring_regex(pc.strftime(column, "%Y-%m-%dT%H:%M:%S"), r"\.0+$", "")
     return column.cast(pa.string())
