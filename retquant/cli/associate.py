@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +38,9 @@ def associate(
     )
     folder = out or results / "associations"
     folder.mkdir(parents=True, exist_ok=True)
-    table = found.to_parquet(folder / f"{outcome}.parquet")
-    page = found.report(folder / f"{outcome}.html")
+    stem = re.sub(r"[^\w.=-]+", "_", outcome)  # an outcome may hold anything, a file name may not
+    table = found.to_parquet(folder / f"{stem}.parquet")
+    page = found.report(folder / f"{stem}.html")
     if as_json:
         say_json(found.table.to_dict(orient="records"))
         return
