@@ -145,15 +145,23 @@ def slab_faults(
         )
     if not slabs:
         return
-    numbers_of = sorted(int(name.removeprefix("slab_")) for name in slabs)
-    wanted = list(range(2, (numbers_of[-1]) + 1))
-    for index, row in enumerate(rows):
-        given = [slabs[f"slab_{n}"][index] is not None if f"slab_{n}" in slabs else False for n in wanted]
-        if any(given) and False in given[: max(n for n, is_given in enumerate(given) if is_given)]:
-            gap = f"slab_{wanted[given.index(False)]}"
+    found = sorted(int(name.removeprefix("slab_")) for name in slabs)
+    if missing := next((n for n, number in enumerate(found, start=2) if n != number), None):
+        yield Fault(
+            row=1,
+            column=f"slab_{missing}",
+            problem=f"is missing, there is slab_{found[-1]}",
+            remedy="Number slabs without a gap.",
+        )
+        return
+    for row, cells in zip(
+        rows, zip(*(slabs[f"slab_{number}"] for number in found), strict=True), strict=True
+    ):
+        given = [cell is not None for cell in cells]
+        if given != sorted(given, reverse=True):
             yield Fault(
                 row=row,
-                column=gap,
+                column=f"slab_{found[given.index(False)]}",
                 problem="is empty, a later slab is not",
                 remedy="Number slabs without a gap.",
             )

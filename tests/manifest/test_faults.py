@@ -194,8 +194,8 @@ def test_slabs_count_up_from_two(tmp_path: Path) -> None:
     assert (fault.row, fault.column) == (3, "slab_2")
     (fault,) = faults(tmp_path, "image,slab_1\na.png,b.png\n")
     assert fault.column == "slab_1"
-    (fault,) = faults(tmp_path, "image,slab_3\na.png,b.png\n")
-    assert fault.column == "slab_2"
+    (fault,) = faults(tmp_path, "image,slab_2,slab_999999999999\na.png,b.png,c.png\n")
+    assert (fault.row, fault.column) == (1, "slab_3")
 
 
 @pytest.mark.parametrize("cell", ["https://example.org/a.png", "s3://bucket/a.png"])
