@@ -1,6 +1,6 @@
 """The manifest as JSON Schema: what a row may hold, for people and programs that write one.
 
-A test compares `schemas/manifest.schema.json` with what this makes of the columns, so that neither drifts alone.
+A test compares `schemas/manifest.json` with what this makes of the columns, so that neither drifts alone.
 """
 
 from __future__ import annotations

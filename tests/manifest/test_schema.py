@@ -14,12 +14,12 @@ from retquant.manifest import read_manifest
 from retquant.manifest.columns import COLUMNS, TARGETS, reserved
 from retquant.manifest.row_schema import manifest_schema
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "schemas" / "manifest.schema.json"
+PUBLISHED = Path(__file__).resolve().parents[2] / "schemas" / "manifest.json"
 
 
 def test_the_published_schema_is_what_the_columns_say() -> None:
     assert json.loads(PUBLISHED.read_text(encoding="utf-8")) == manifest_schema(), (
-        "schemas/manifest.schema.json differs from retquant.manifest.columns: write manifest_schema() there as JSON"
+        "schemas/manifest.json differs from retquant.manifest.columns: write manifest_schema() there as JSON"
     )
 
 
