@@ -72,7 +72,9 @@ def _forward(
     answers = []
     with torch.inference_mode(), _autocast(device.type, precision):
         for first in range(0, len(stack), batch):
-            tiles = torch.from_numpy(np.ascontiguousarray(stack[first : first + batch])).to(device)
+            tiles = torch.from_numpy(stack[first : first + batch]).to(
+                device, memory_format=torch.channels_last
+            )
             hands = torch.full((len(tiles),), hand, device=device)
             answers.append(network(tiles, hands).float().cpu().numpy())
     return np.concatenate(answers)
