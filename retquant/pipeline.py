@@ -17,7 +17,7 @@ from retquant.anatomy import Anatomy, locate
 from retquant.biomarkers import Biomarkers, MeasureInputs, measure, select_columns
 from retquant.cohort.stages import StageClock
 from retquant.config import RunConfig
-from retquant.errors import SegmentationError
+from retquant.errors import ImageError, RetquantError, SegmentationError
 from retquant.images import RetinalImage, read_av_mask, read_image, read_target_mask
 from retquant.manifest.records import ImageRecord
 from retquant.quality import Quality, assess
@@ -238,15 +238,17 @@ def quantify(
     config: RunConfig | None = None,
     device: str = "auto",
     report: Callable[[Analysis], None] | None = None,
+    on_error: Callable[[Path, RetquantError], None] | None = None,
 ) -> pd.DataFrame:
     """Measure one or a few images without a manifest: one row an image, one column a biomarker.
 
-    Units are in ``.attrs["units"]``. Micrometres need a scale, which only a manifest can give.
+    Units are in ``.attrs["units"]``. Micrometres need a scale, which only a manifest can give. `report` sees each
+    analysis as it comes; with `on_error` an image that cannot be used is handed to it and left out.
 
     Raises
     ------
     ImageError
-        An image cannot be used.
+        An image cannot be used, and there is no `on_error`.
     """
     import pandas as pd
 
@@ -256,7 +258,13 @@ def quantify(
     rows = {}
     for number, path in enumerate(map(Path, images), start=1):
         record = ImageRecord(image_id=path.stem, image=path.expanduser().resolve(), row=number)
-        analysis = analyse(record, settings, device=device)
+        try:
+            analysis = analyse(record, settings, device=device)
+        except ImageError as error:
+            if on_error is None:
+                raise
+            on_error(path, error)
+            continue
         if report is not None:
             report(analysis)
         rows[path.name] = {name: value.value for name, value in analysis.biomarkers.items()}

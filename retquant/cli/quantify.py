@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
+    from retquant.errors import RetquantError
     from retquant.pipeline import Analysis
 
 
@@ -23,7 +24,7 @@ def quantify(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Measure one or a few IMAGES and print their biomarkers; for more than a few, use `retquant cohort run`."""
-    from retquant.cli.outcome import say_json
+    from retquant.cli.outcome import DONE_WITH_FAILURES, say_error, say_json
     from retquant.config import BiomarkerSettings, RunConfig, SegmentationSettings
     from retquant.pipeline import chosen_model
     from retquant.pipeline import quantify as measure
@@ -33,13 +34,27 @@ def quantify(
         biomarkers=BiomarkerSettings(include=(biomarkers,)),
     )
     typer.echo(chosen_model(config).licence_note, err=True)
-    table = measure(images, config=config, device=device, report=None if overlay is None else _saver(overlay))
+    failed: list[Path] = []
+
+    def leave_out(path: Path, error: RetquantError) -> None:
+        failed.append(path)
+        say_error(error)
+
+    table = measure(
+        images,
+        config=config,
+        device=device,
+        report=None if overlay is None else _saver(overlay),
+        on_error=leave_out,
+    )
     if csv is not None:
         table.to_csv(csv)
     if as_json:
         say_json({name: row.dropna().to_dict() for name, row in table.iterrows()})
-        return
-    _print(table)
+    elif len(table):
+        _print(table)
+    if failed:
+        raise typer.Exit(DONE_WITH_FAILURES if len(table) else 1)
 
 
 def _print(table: pd.DataFrame) -> None:
