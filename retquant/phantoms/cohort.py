@@ -75,7 +75,9 @@ def draw_people(n_people: int, seed: int, *, design: CohortDesign | None = None)
     hba1c = rng.permutation(4.8 + 4.7 * spread)
     hypertension = _assigned(n_people, design.hypertensive, rng)
     one_eyed = _assigned(n_people, design.one_eyed, rng)
-    masked = _assigned(n_people, design.masked, rng)
+    masked = np.zeros(n_people, dtype=bool)
+    turn = np.argsort(hypertension, kind="stable")  # cases and others bring masks in the same share
+    masked[turn] = np.diff(np.floor(np.arange(n_people + 1) * design.masked + 0.5)) > 0
     people = []
     for index in range(n_people):
         calibre, winding = rng.normal(1, 0.03), rng.normal(1, 0.08)

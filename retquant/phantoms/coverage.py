@@ -13,8 +13,7 @@ import numpy as np
 from retquant.phantoms.geometry import Block, Ellipse, Tube
 
 _MARGIN_PX = 1.5  # a pixel's corner lies 0.71 px from its centre; beyond that an edge cannot touch it
-_PIECE_PX = 48.0  # long straight runs are cut, or their bounding boxes would cover the frame
-_STRETCH_PX = 192.0  # length rendered at once
+_PIECE_PX = 64.0  # long straight runs are cut, or their bounding boxes would cover the frame
 
 
 def render_coverage(tubes: Iterable[Tube], size: tuple[int, int]) -> np.ndarray:
@@ -83,44 +82,44 @@ def _stretches(tube: Tube) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The tube as stretches that share their end points, each short enough for a small bounding box."""
     points, radii = _cut_long_runs(tube.points, tube.radii)
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    reach = float(np.clip(16 * along[-1] / (len(points) - 1), 24, _PIECE_PX))  # some 16 runs at once
     first = 0
     while first < len(points) - 1:
-        last = int(np.searchsorted(along, along[first] + _STRETCH_PX, side="right")) - 1
+        last = int(np.searchsorted(along, along[first] + reach, side="right")) - 1
         last = max(last, first + 1)
         yield points[first : last + 1], radii[first : last + 1]
         first = last
 
 
 def _tube_coverage(points: np.ndarray, radii: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Coverage of one stretch of a tube in a window of `shape`, positions from the window's first pixel."""
-    distance = np.full(shape, np.inf)  # to the tube's edge, negative inside
-    radius = np.zeros(shape)
-    normal_row, normal_col = np.zeros(shape), np.zeros(shape)
-    for start, stop, r0, r1 in zip(points[:-1], points[1:], radii[:-1], radii[1:], strict=True):
-        reach = max(r0, r1) + _MARGIN_PX
-        window = _window(np.minimum(start, stop) - reach, np.maximum(start, stop) + reach, shape)
-        if window is None:
-            continue
-        run = stop - start
-        length = float(np.hypot(*run))
-        unit = run / length if length > 0 else np.array([1.0, 0.0])
-        rows = np.arange(window[0].start, window[0].stop)[:, None] - start[0]
-        cols = np.arange(window[1].start, window[1].stop)[None, :] - start[1]
-        along = np.clip(rows * unit[0] + cols * unit[1], 0, length)
-        off_row, off_col = rows - along * unit[0], cols - along * unit[1]
-        away = np.hypot(off_row, off_col)
-        local_radius = r0 + (r1 - r0) * (along / length if length > 0 else along)
-        nearer = away - local_radius < distance[window]
-        on_axis = away < 1e-9
-        away[on_axis] = 1e-9
-        distance[window][nearer] = (away - local_radius)[nearer]
-        radius[window][nearer] = local_radius[nearer]
-        normal_row[window][nearer] = np.where(on_axis, unit[1], off_row / away)[nearer]
-        normal_col[window][nearer] = np.where(on_axis, -unit[0], off_col / away)[nearer]
+    """Coverage of one stretch of a tube in a window of `shape`, positions from the window's first pixel.
+
+    S straight runs are measured at once for all (h, w) pixels; each pixel takes the run whose edge is nearest.
+    """
+    starts, runs = points[:-1, :, None, None], np.diff(points, axis=0)[:, :, None, None]  # (S, 2, 1, 1)
+    lengths = np.hypot(runs[:, 0], runs[:, 1])
+    units = runs / np.maximum(lengths, 1e-12)[:, None]
+    rows = np.arange(shape[0])[:, None] - starts[:, 0]
+    cols = np.arange(shape[1])[None, :] - starts[:, 1]
+    along = np.clip(rows * units[:, 0] + cols * units[:, 1], 0, lengths)  # (S, h, w)
+    off_row, off_col = rows - along * units[:, 0], cols - along * units[:, 1]
+    away = np.sqrt(off_row**2 + off_col**2)
+    taper = np.diff(radii)[:, None, None] / np.maximum(lengths, 1e-12)
+    local_radius = radii[:-1, None, None] + taper * along
+    gap = (away - local_radius).reshape(len(runs), -1)
+    nearest = gap.argmin(axis=0)
+    distance = gap[nearest, np.arange(gap.shape[1])]  # to the tube's edge, negative inside
     coverage = (distance < 0).astype(np.float32)
-    edge = (np.abs(distance) < _MARGIN_PX) | (distance < 0) & (radius < _MARGIN_PX)
-    coverage[edge] = _strip(distance[edge] + radius[edge], radius[edge], normal_row[edge], normal_col[edge])
-    return coverage
+    thin = radii.min() < _MARGIN_PX  # both edges of a thin tube may cross one pixel
+    at = np.flatnonzero((distance < _MARGIN_PX) & (thin | (distance > -_MARGIN_PX)))
+    run = nearest[at]
+    off, radius = (stack.reshape(gap.shape)[run, at] for stack in (away, local_radius))
+    is_on_axis = off < 1e-9  # there the normal is the run's own
+    length = np.where(is_on_axis, 1.0, off)
+    normal_row = np.where(is_on_axis, units[run, 1, 0, 0], off_row.reshape(gap.shape)[run, at] / length)
+    normal_col = np.where(is_on_axis, -units[run, 0, 0, 0], off_col.reshape(gap.shape)[run, at] / length)
+    coverage[at] = _strip(off, radius, normal_row, normal_col)
+    return coverage.reshape(shape)
 
 
 def _cut_long_runs(points: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

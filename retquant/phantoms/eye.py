@@ -87,7 +87,7 @@ def simple_eye(
     anatomy_rng, growth_rng, loss_rng = (np.random.default_rng([seed, part]) for part in range(3))
     frame = EyeFrame.drawn(anatomy_rng, eye, size, field_mm, centring)
     # Trunk diameters: RetinaSim's vessels of the disc, 135 and 151 um, less what branches off on it.
-    artery_um, vein_um = anatomy_rng.normal(102, 5), anatomy_rng.normal(138, 6)
+    artery_um, vein_um = anatomy_rng.normal(107, 5), anatomy_rng.normal(138, 6)
     cup_ratio = traits.cup_to_disc * float(np.clip(anatomy_rng.normal(1, 0.04), 0.9, 1.05))
     artery_courses, vein_courses = draw_courses(anatomy_rng)
     plans = (
@@ -123,10 +123,18 @@ def simple_eye(
         "size": list(size),
         "um_per_px": shape.um_per_px,
         "traits": asdict(traits),
-        "disc": asdict(disc),
+        "disc": _plain(disc),
         "fovea": list(frame.fovea),
-        "field": asdict(frame.fov),
+        "field": _plain(frame.fov),
         "truth": dict(shape.truth),
         "segments": listed,
     }
     return Eye(seed=seed, eye=eye, traits=traits, shape=shape, record=record)
+
+
+def _plain(ellipse: Ellipse) -> dict[str, Any]:
+    return {
+        "center": list(ellipse.center),
+        "semi_axes": list(ellipse.semi_axes),
+        "angle_deg": ellipse.angle_deg,
+    }

@@ -10,32 +10,23 @@ import numpy as np
 from retquant.phantoms.coverage import block_coverage, ellipse_coverage, render_coverage
 from retquant.phantoms.geometry import Block, Ellipse, Move, Tube, resize_by, shift_by, turn_about
 
-LENGTH_POWER: Mapping[str, int] = {
-    "arc_length_px": 1,
-    "calibre_px": 1,
-    "chord_length_px": 1,
-    "crae_hubbard_um": 0,
-    "crae_knudtson_px": 1,
-    "crae_knudtson_um": 0,
-    "crve_hubbard_um": 0,
-    "crve_knudtson_px": 1,
-    "crve_knudtson_um": 0,
-    "disc_radius_px": 1,
-    "faz_area_px2": 2,
-    "faz_perimeter_px": 1,
+_CURVATURES: Mapping[str, int] = {
     "grisan": -1,
     "hart3": -1,
     "hart4": -1,
     "hart5": -2,
     "hart6": -1,
     "hart7": -2,
-    "length_density_per_px": -1,
-    "pitch_px": 1,
     "soam": -1,
-    "total_length_px": 1,
-    "vein_calibre_px": 1,
 }
-"""Power of a length in each truth that is not a pure number; all others stay as they are under resizing."""
+
+
+def length_power(quantity: str) -> int:
+    """Power of a pixel in a truth: from its name's ending, or the definition of the tortuosity it names."""
+    for ending, power in (("_per_px", -1), ("_px2", 2), ("_px", 1)):
+        if quantity.endswith(ending):
+            return power
+    return _CURVATURES.get(quantity, 0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,7 +80,7 @@ class Shape:
             moved,
             size=(round(self.size[0] * factor), round(self.size[1] * factor)),
             um_per_px=self.um_per_px / factor,
-            truth={key: value * factor ** LENGTH_POWER.get(key, 0) for key, value in self.truth.items()},
+            truth={key: value * factor ** length_power(key) for key, value in self.truth.items()},
         )
 
     def shifted(self, offset: tuple[float, float]) -> Shape:

@@ -15,7 +15,7 @@ import numpy as np
 from retquant.phantoms.growth import STEP_MM, Forest
 
 _STUB_STEPS = 5  # an end branch of fewer steps (0.4 mm) is no vessel that one would draw
-_TWIGS_PER_MM = 5.0  # flow lost to undrawn twigs, in units of what one drawn end carries
+_TWIGS_PER_MM = 2.5  # flow lost to undrawn twigs, in units of what one drawn end carries
 _SAMPLES_A_STEP = 3  # 25 um: the polyline falls short of a 0.3 mm bend by a quarter of a micrometre
 
 
