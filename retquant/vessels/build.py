@@ -18,9 +18,10 @@ from retquant.vessels.centerline import (
     near_crossings,
     near_nodes,
     skeleton_lines,
+    spacing,
     stiff_middle,
 )
-from retquant.vessels.cleaning import remove_small_parts, remove_spurs
+from retquant.vessels.cleaning import dissolve, remove_small_parts, remove_spurs
 from retquant.vessels.crossings import resolve_crossings
 from retquant.vessels.edges import MARGIN, EdgeMap, border_distance, edge_map
 from retquant.vessels.ends import prolonged, settled, tip_positions
@@ -72,6 +73,8 @@ def field_diameter(field: np.ndarray) -> float:
 
 def _network(mask: np.ndarray, diameter: float, settings: VesselSettings) -> tuple[nx.MultiGraph, np.ndarray]:
     network = trace(thin(mask), radius_map(mask))
+    for node in list(network):
+        dissolve(network, node)
     remove_spurs(network, shortest_calibres=settings.shortest_spur_calibres)
     remove_small_parts(
         network,
@@ -187,8 +190,7 @@ def _led_to_nodes(
     blind = near_nodes(points, starts, skeleton_nodes[ends], reach) | near_crossings(points, starts, strands)
     middle = (skeleton_nodes + nodes) / 2
     blind |= near_nodes(points, starts, nodes[ends], reach) | near_nodes(points, starts, middle[ends], reach)
-    arc = arc_positions(points, starts)
-    step = np.maximum(arc[starts[1:] - 1] / (np.diff(starts) - 1), 1e-6)
+    step = spacing(points, starts)
     return replace(
         lines,
         points=points,

@@ -22,10 +22,12 @@ from retquant.vessels.smoothing import frame, smooth, smooth_within_error, stren
 from retquant.vessels.trace import Strand
 
 FEWEST_POINTS = 13  # a segment of any length has some samples of its calibre
+_LEAST_STEP = 0.05  # pixels; a line whose ends fall together has no spacing of its own
 _COARSE = 4.0  # calibres: waves of the skeleton shorter than this are pixel noise
 _LONGEST = 60.0  # calibres: the stiffest line, straight to 1e-3 rad over a whole field
 _SHORTEST = 2.0  # calibres: bends tighter than this are the edge's, not the vessel's
 _SKELETON = 0.3  # weight of a point whose edges were not found: the line as it was
+_CAP_PX = 1.5  # twice the blur
 _GUESS = 1e-3  # weight of a point inside a junction or beyond a tip
 _PIN = 1e4  # weight of a line's end at a junction
 
@@ -62,7 +64,7 @@ def skeleton_lines(
     radius = np.concatenate([radius for _, radius in cut])
     step = np.clip(calibre / 6, 0.75, 3.0)
     points, starts, channel = resample(points, starts, radius[:, None], step=step, fewest=FEWEST_POINTS)
-    step = _steps(points, starts)
+    step = spacing(points, starts)
     blind = near_nodes(points, starts, nodes, np.where(is_free, -1.0, radii))
     blind |= near_crossings(points, starts, strands)
     lines = Lines(
@@ -121,15 +123,23 @@ def centred(lines: Lines, target: EdgeMap) -> tuple[np.ndarray, np.ndarray]:
 def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndarray:
     """(P,) pixels from edge to edge across each line.
 
-    NaN inside junctions and crossings, where the normal runs into another vessel (more than 1.6 times the
-    line's median), and where the edge is the field's.
+    NaN within a pixel and a half of a free tip, inside junctions and crossings, where the normal runs into
+    another vessel (more than 1.6 times the line's median), and where the edge is the field's.
     """
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
     width = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0)[:, 2]
-    width[lines.blind] = np.nan
+    width[lines.blind | _in_caps(lines)] = np.nan
     typical = segment_median(width, lines.starts)[owner(lines.starts)]
     with np.errstate(invalid="ignore"):
         return np.where(width <= 1.6 * typical + 0.5, width, np.nan)
+
+
+def _in_caps(lines: Lines) -> np.ndarray:
+    """(P,) bool: so near the round cap of a free end that the map's blur takes some of its width."""
+    arc = arc_positions(lines.points, lines.starts)
+    which = owner(lines.starts)
+    left = arc[lines.starts[1:] - 1][which] - arc
+    return (arc < _CAP_PX) & lines.is_free[which, 0] | (left < _CAP_PX) & lines.is_free[which, 1]
 
 
 def segment_median(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -186,9 +196,9 @@ def _pinned(lines: Lines, weight: np.ndarray) -> np.ndarray:
     return weight
 
 
-def _steps(points: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def spacing(points: np.ndarray, starts: np.ndarray) -> np.ndarray:
     arc = arc_positions(points, starts)
-    return np.maximum(arc[starts[1:] - 1] / (np.diff(starts) - 1), 1e-6)
+    return np.maximum(arc[starts[1:] - 1] / (np.diff(starts) - 1), _LEAST_STEP)
 
 
 def _without_tips(strand: Strand, is_free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

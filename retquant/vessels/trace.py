@@ -15,6 +15,8 @@ import numpy as np
 from scipy import sparse
 from skan import Skeleton
 
+_SMALLEST_RING = 3  # pixels beside the junction's own that it takes to go round one background pixel
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Strand:
@@ -54,11 +56,9 @@ def trace(skeleton: np.ndarray, radius: np.ndarray) -> nx.MultiGraph:
     gets one node of its own. A lone pixel is no vessel and is left out.
     """
     network = nx.MultiGraph()
-    if np.count_nonzero(skeleton) < 2:
-        return network
+    if not _has_neighbours(skeleton):
+        return network  # skan refuses such a picture
     traced = Skeleton(skeleton, keep_images=False)
-    if not traced.n_paths:
-        return network
     pixels = np.asarray(traced.coordinates)
     where = pixels.astype(float)
     thickness = radius[pixels[:, 0], pixels[:, 1]].astype(float)
@@ -75,6 +75,16 @@ def trace(skeleton: np.ndarray, radius: np.ndarray) -> nx.MultiGraph:
         _add_path(network, path, node_of, where, thickness)
     network.remove_nodes_from([n for n, degree in network.degree() if degree == 0])
     return network
+
+
+def _has_neighbours(skeleton: np.ndarray) -> bool:
+    """Whether any two skeleton pixels touch, be it by a corner."""
+    return bool(
+        (skeleton[1:] & skeleton[:-1]).any()
+        or (skeleton[:, 1:] & skeleton[:, :-1]).any()
+        or (skeleton[1:, 1:] & skeleton[:-1, :-1]).any()
+        or (skeleton[1:, :-1] & skeleton[:-1, 1:]).any()
+    )
 
 
 def _clusters(traced: Skeleton) -> np.ndarray:
@@ -97,8 +107,13 @@ def _add_path(
 ) -> None:
     source, target = int(node_of[path[0]]), int(node_of[path[-1]])
     inner = path[1:-1] if len(path) > 2 else path[:0]
-    if source == target and not len(inner):
-        return  # between two pixels of one junction
+    if (
+        source == target
+        and len(inner) < _SMALLEST_RING
+        and len(path) - len(inner) == 2
+        and path[0] != path[-1]
+    ):
+        return  # between two pixels of one junction, with no room for a hole
     ends = network.nodes[source]["position"], network.nodes[target]["position"]
     strand = Strand(
         first=source,
