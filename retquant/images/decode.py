@@ -6,7 +6,11 @@ Files are untrusted: the number of pixels is read from the header and checked be
 from __future__ import annotations
 
 import io
+import struct
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -20,14 +24,35 @@ _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
 _RANGES = (255, 1023, 4095, 16383, 65535)
 """Full scale of 8, 10, 12, 14 and 16 bits: a deep file is scaled by the smallest that holds its brightest pixel."""
 
-_SIGNATURES = {
-    b"%PDF": "a PDF file",
-    b"PK\x03\x04": "a ZIP archive or office document",
-    b"<!DO": "a web page",
-    b"<htm": "a web page",
-    b"<?xm": "an XML file",
-    b"\x1f\x8b": "a gzip archive",
-}
+FORMATS = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""What Pillow may open (MPO comes with JPEG): no format whose reader starts another program, as PostScript's does."""
+
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+)
+"""What Pillow's readers raise on files that are damaged or made to do harm."""
+
+_SIGNATURES = (
+    (0, b"%PDF", "a PDF file"),
+    (0, b"%!PS", "a PostScript file"),
+    (0, b"PK\x03\x04", "a ZIP archive or office document"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"<!DO", "a web page"),
+    (0, b"<htm", "a web page"),
+    (0, b"<?xm", "an XML file"),
+    (4, b"ftyp", "a HEIC picture or a film"),
+    (128, b"DICM", "a DICOM file"),
+)
+_BITS_PER_SAMPLE, _ORIENTATION = 258, 274  # TIFF and EXIF tags
+_pillow_limit = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -40,7 +65,7 @@ class Decoded:
 
 
 def decode(data: bytes, *, where: str, settings: ImageSettings) -> Decoded:
-    """Decode JPEG, PNG, TIFF, PPM/PGM, BMP, GIF and whatever else Pillow reads.
+    """Decode JPEG, PNG, TIFF, PPM/PGM, BMP, GIF, WebP or JPEG 2000; of several pages the first.
 
     Orientation by EXIF is applied, transparency becomes black, CMYK, palette and grey become RGB. Samples of more than
     8 bits are scaled by the smallest of 10, 12, 14, 16 bits that holds the brightest pixel.
@@ -52,24 +77,20 @@ def decode(data: bytes, *, where: str, settings: ImageSettings) -> Decoded:
     """
     if not data:
         raise ImageError("the file is empty (0 bytes)", where=where, remedy="copy the image again")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of size, which is checked here
-        return _decode(data, where, settings)
-
-
-def _decode(data: bytes, where: str, settings: ImageSettings) -> Decoded:
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with open_picture(data) as picture:
             check_size(picture.size, where=where, settings=settings)
-            if picture.mode in _DEEP_MODES or _is_deep_colour(data):
-                return _deep(data, where, orientation=_orientation(picture))
+            if picture.mode in _DEEP_MODES or _is_deep_colour(data, picture):
+                # OpenCV turns TIFFs upright by itself, and no other format
+                turned = picture.format == "TIFF"
+                return _deep(data, where, orientation=1 if turned else _orientation(picture))
             picture.load()
             upright = ImageOps.exif_transpose(picture) if _orientation(picture) != 1 else picture
-            return Decoded(
-                pixels=_to_rgb(upright),
-                bit_depth=8 if picture.mode != "1" else 1,
-                is_grey=picture.mode in ("L", "LA", "1"),
-            )
+            pixels = _to_rgb(upright)
+            bit_depth = 1 if picture.mode == "1" else 8
+            return Decoded(pixels=pixels, bit_depth=bit_depth, is_grey=_is_grey(pixels))
+    except ImageError:
+        raise
     except UnidentifiedImageError:
         if data[:4] in (
             b"II*\0",
@@ -78,20 +99,31 @@ def _decode(data: bytes, where: str, settings: ImageSettings) -> Decoded:
             _check_tiff_size(data, where, settings)
             return _deep(data, where, orientation=1)
         raise ImageError(
-            _what_it_is(data), where=where, remedy="give a JPEG, PNG, TIFF, PPM, BMP or GIF"
+            what_it_is(data), where=where, remedy="give a JPEG, PNG, TIFF, PPM, BMP or GIF"
         ) from None
-    except Image.DecompressionBombError:
-        raise ImageError(
-            f"the picture claims more than {settings.max_pixels:,} pixels",
-            where=where,
-            remedy="raise [images] max_pixels if this is right",
-        ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, MemoryError) as error:
-        if isinstance(error, ImageError):
-            raise
+    except DAMAGE as error:
         raise ImageError(
             f"the picture is damaged ({error})", where=where, remedy="copy the image again"
         ) from None
+
+
+@contextmanager
+def open_picture(data: bytes) -> Iterator[Image.Image]:
+    """A picture whose header is read and whose pixels are not; the caller checks its size before loading them.
+
+    Pillow's own limit on pixels is lifted while the header is read: settings say what is too large, and the size is
+    told in the message. Its warnings of odd metadata are nobody's concern.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _pillow_limit:
+            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                picture = Image.open(io.BytesIO(data), formats=FORMATS)
+            finally:
+                Image.MAX_IMAGE_PIXELS = limit
+        with picture:
+            yield picture
 
 
 def check_size(size: tuple[int, int], *, where: str, settings: ImageSettings) -> None:
@@ -126,19 +158,30 @@ def _to_rgb(picture: Image.Image) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(picture.convert("RGB")))
 
 
+def _is_grey(pixels: np.ndarray) -> bool:
+    """Whether the three channels are equal, first on a few rows, which settles it for most photographs."""
+    return all(
+        bool((rows[..., :1] == rows[..., 1:]).all())
+        for rows in (pixels[:: max(1, len(pixels) // 16)], pixels)
+    )
+
+
 def _orientation(picture: Image.Image) -> int:
     """EXIF's orientation, 1 (upright) where there is none or it cannot be read."""
     try:
-        return int(picture.getexif().get(0x0112, 1))
-    except Exception:  # hostile metadata raises anything; the picture itself may be sound
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except (*DAMAGE, AttributeError):  # metadata may be damaged where the picture itself is sound
         return 1
 
 
-def _is_deep_colour(data: bytes) -> bool:
-    """True for a PNG of 16 bits a sample (Pillow would cut colour to 8) and for deep PPM."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
+def _is_deep_colour(data: bytes, picture: Image.Image) -> bool:
+    """Whether colour has more than 8 bits a sample, which Pillow would cut to 8."""
+    if picture.format == "PNG":
         return len(data) > 24 and data[24] == 16
-    if data[:2] in (b"P5", b"P6"):
+    if picture.format == "TIFF":
+        bits = getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))
+        return max(bits if isinstance(bits, tuple) else (bits,)) > 8
+    if picture.format == "PPM":
         fields = [word for line in data[:512].splitlines() for word in line.split(b"#")[0].split()]
         return len(fields) > 3 and fields[3].isdigit() and int(fields[3]) > 255
     return False
@@ -166,14 +209,17 @@ def _deep(data: bytes, where: str, *, orientation: int) -> Decoded:
         raise ImageError(
             "the picture is damaged or of an unknown kind", where=where, remedy="save it as PNG or JPEG"
         )
-    is_grey = samples.ndim == 2
-    if not is_grey:
+    alpha = samples[..., 3:] if samples.ndim == 3 and samples.shape[2] == 4 else None
+    if samples.ndim == 3:
         samples = samples[..., 2::-1]  # BGR(A) to RGB
     full, depth = _full_scale(samples, where)
-    scaled = np.round(np.clip(samples.astype(np.float32) / full, 0, 1) * 255).astype(np.uint8)
-    grey = np.repeat(scaled[..., None], 3, axis=2) if is_grey else scaled
-    upright = _turned(grey, orientation)
-    return Decoded(pixels=np.ascontiguousarray(upright), bit_depth=depth, is_grey=is_grey)
+    share = np.clip(samples.astype(np.float32) / full, 0, 1)
+    if alpha is not None:  # transparent is black
+        share *= alpha.astype(np.float32) / np.iinfo(alpha.dtype).max
+    scaled = np.round(np.nan_to_num(share) * 255).astype(np.uint8)
+    colour = np.repeat(scaled[..., None], 3, axis=2) if scaled.ndim == 2 else scaled
+    upright = np.ascontiguousarray(_turned(colour, orientation))
+    return Decoded(pixels=upright, bit_depth=depth, is_grey=_is_grey(upright))
 
 
 def _full_scale(samples: np.ndarray, where: str) -> tuple[float, int]:
@@ -205,8 +251,9 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return turns[orientation](pixels) if orientation in turns else pixels
 
 
-def _what_it_is(data: bytes) -> str:
-    for signature, name in _SIGNATURES.items():
-        if data[:8].lstrip().startswith(signature):
-            return f"this is {name}, not a picture"
+def what_it_is(data: bytes) -> str:
+    """A sentence that says what a file is that is no picture."""
+    for offset, signature, name in _SIGNATURES:
+        if data[offset:].lstrip()[: len(signature)] == signature:
+            return f"this is {name}, not a picture that can be read"
     return "this is no picture that can be read"

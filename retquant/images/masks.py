@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from retquant.config import ImageSettings
 from retquant.errors import ImageError
-from retquant.images.decode import check_size
+from retquant.images.decode import DAMAGE, open_picture, what_it_is
 from retquant.images.files import read_bytes
 
 AV_CODES = {"artery": (1, 3), "vein": (2, 3)}  # 0 background, 3 crossing (both), 4 uncertain (neither)
-_LIMITS = ImageSettings(min_side_px=1)
 
 
 def read_target_mask(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, bool]:
@@ -31,12 +27,21 @@ def read_target_mask(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, bo
         The file cannot be read, or its size is not the image's (H, W): masks are never resampled in silence.
     """
     samples = _samples(path, shape)
-    values = np.unique(samples)
+    if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+        raise ImageError("the mask holds NaN or infinity", where=str(path), remedy="write 0 where nothing is")
+    values = _distinct(samples)
     if len(values) == 1:
         return np.full(shape, 255 if values[0] else 0, np.uint8), True
     if len(values) == 2:
         return np.where(samples == values[1], np.uint8(255), np.uint8(0)), True
     return np.round(np.clip(samples / _full_scale(samples), 0, 1) * 255).astype(np.uint8), False
+
+
+def _distinct(samples: np.ndarray) -> np.ndarray:
+    """The values that occur, in order; counted rather than sorted where they are small whole numbers."""
+    if samples.dtype.kind == "u" and samples.dtype.itemsize <= 2:
+        return np.flatnonzero(np.bincount(samples.ravel()))
+    return np.unique(samples)
 
 
 def _full_scale(samples: np.ndarray) -> float:
@@ -54,8 +59,8 @@ def read_av_mask(path: Path, shape: tuple[int, int]) -> dict[str, np.ndarray]:
     ImageError
         The file cannot be read, has another size than (H, W), or holds other codes.
     """
-    codes = _samples(path, shape)
-    if strange := sorted(set(np.unique(codes).tolist()) - {0, 1, 2, 3, 4}):
+    codes = _samples(path, shape, codes=True)
+    if strange := sorted(set(_distinct(codes).tolist()) - {0, 1, 2, 3, 4}):
         raise ImageError(
             f"the artery/vein mask holds the values {', '.join(map(str, strange[:5]))}",
             where=str(path),
@@ -64,26 +69,26 @@ def read_av_mask(path: Path, shape: tuple[int, int]) -> dict[str, np.ndarray]:
     return {name: np.isin(codes, wanted) for name, wanted in AV_CODES.items()}
 
 
-def _samples(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """(H, W) raw values: palette indices stay codes, 1-bit becomes 0/255, colour must be grey."""
+def _samples(path: Path, shape: tuple[int, int], *, codes: bool = False) -> np.ndarray:
+    """(H, W) raw values: 1-bit becomes 0/255, colour must be grey; palettes as `_palette_values`, or as codes."""
     data = read_bytes(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as picture:
-                if picture.size != shape[::-1]:
-                    raise ImageError(
-                        f"the mask is {picture.size[0]} × {picture.size[1]} pixels, its image {shape[1]} × {shape[0]}",
-                        where=str(path),
-                        remedy="give the mask at the image's own size; it is never resampled in silence",
-                    )
-                check_size(picture.size, where=str(path), settings=_LIMITS)
-                return _plane(picture, path)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, ImageError):
-            raise
+        with open_picture(data) as picture:
+            if picture.size != shape[::-1]:
+                width, height = picture.size
+                raise ImageError(
+                    f"the mask is {width} × {height} pixels, its image {shape[1]} × {shape[0]}",
+                    where=str(path),
+                    remedy="give the mask at the image's own size; it is never resampled in silence",
+                )
+            return np.asarray(picture) if codes and picture.mode == "P" else _plane(picture, path)
+    except ImageError:
+        raise
+    except UnidentifiedImageError:
+        raise ImageError(what_it_is(data), where=str(path), remedy="save the mask as PNG") from None
+    except DAMAGE as error:
         raise ImageError(
-            f"the mask cannot be read ({error})", where=str(path), remedy="save it as PNG"
+            f"the mask is damaged ({error})", where=str(path), remedy="save it again as PNG"
         ) from None
 
 
@@ -114,7 +119,7 @@ def _palette_values(picture: Image.Image) -> np.ndarray:
     """Indices of a palette picture; a grey palette gives its grey values, which is what a GIF mask means."""
     indices = np.asarray(picture)
     palette = np.array(picture.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
-    used = np.unique(indices)
+    used = _distinct(indices)
     is_grey = len(palette) > used[-1] and bool((np.ptp(palette[used].astype(int), axis=1) == 0).all())
     if is_grey and len(used) > 2:
         return np.asarray(palette[:, 0][indices])

@@ -15,6 +15,11 @@ from retquant.images.masks import read_target_mask
 from retquant.images.retinal_image import RetinalImage
 
 BLACK_LEVEL, WHITE_LEVEL = 12, 250  # 8-bit; a frame wholly below or above holds no retina
+PAPER_LEVEL, PAPER_SHARE = (
+    240,
+    0.5,
+)  # of 2,302 mixed photographs the most overexposed has 0.15 of its field so white
+BLUE_EXCESS = 10.0  # 8-bit; red exceeds blue in every one of those, by 4 at least
 
 
 def read_image(
@@ -52,7 +57,7 @@ def _field_of_view(found: Decoded, modality: str, fov_mask: Path | None, where: 
     shape = found.pixels.shape[:2]
     if fov_mask is not None:
         given, _ = read_target_mask(fov_mask, (shape[0], shape[1]))
-        if not given.any():
+        if not (given >= 128).any():
             raise ImageError(
                 "the field-of-view mask is empty", where=str(fov_mask), remedy="leave fov_mask empty"
             )
@@ -60,9 +65,31 @@ def _field_of_view(found: Decoded, modality: str, fov_mask: Path | None, where: 
     if modality == "octa":
         return np.ones(shape, dtype=bool)
     try:
-        return find_field_of_view(found.pixels)
+        fov = find_field_of_view(found.pixels)
     except ImageError as error:
         raise ImageError(error.problem, where=where, remedy=error.remedy) from None
+    _refuse_what_is_no_fundus(found, fov, where)
+    return fov
+
+
+def _refuse_what_is_no_fundus(found: Decoded, fov: np.ndarray, where: str) -> None:
+    """Refuse pages of text and pictures of a colour that no retina has; quality has to grade the rest."""
+    step = max(1, max(fov.shape) // 512)
+    field = found.pixels[::step, ::step][fov[::step, ::step]]
+    white = float(np.mean(field.min(axis=1) >= PAPER_LEVEL))
+    if white > PAPER_SHARE:
+        raise ImageError(
+            f"this is no fundus photograph: {white:.0%} of it is white",
+            where=where,
+            remedy="leave it out, or give its field of view in the column fov_mask",
+        )
+    red, green, blue = field.mean(axis=0)
+    if blue > red + BLUE_EXCESS and blue > green:
+        raise ImageError(
+            f"this is no fundus photograph: blue ({blue:.0f}) exceeds red ({red:.0f})",
+            where=where,
+            remedy="leave it out, or mend the order of its colour channels",
+        )
 
 
 def _refuse_blank(found: Decoded, where: str) -> None:
