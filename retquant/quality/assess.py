@@ -34,6 +34,7 @@ WORKING_PX = 512  # across the field: the vessels of 60-150 um that biomarkers r
 LOCAL_PX = WORKING_PX / 16.0  # sigma of the local mean: wider than any vessel, as wide as a disc's radius
 FINE_PX, COARSE_PX = 1.5, 3.0  # sigmas of the band of small and middle vessels; sensor noise is mostly finer
 RIM_PX = 12  # left out of sharpness: the edge of the field is no detail
+EDGE_PX = 3  # left out of clipping: pixels half in the field, half in the black surround
 DARKEST, BRIGHTEST = 5, 250  # 8-bit levels of green from which detail is lost
 
 # measure -> (level that makes the score 0, level from which it takes nothing). For photographs: between what pictures
@@ -76,7 +77,7 @@ def assess(image: RetinalImage) -> Quality:
     measures = {
         "fov_fraction": float(np.mean(image.fov)),
         "illumination_uniformity": float(low / high) if high > 0 else 0.0,
-        "clipped_fraction": float(np.mean(lost[inside])),
+        "clipped_fraction": float(np.mean(lost[_inner(inside, EDGE_PX)])),
         "sharpness": _sharpness(green, inside),
     }
     levels = LEVELS["cfp" if is_photograph else "octa"]
@@ -132,7 +133,12 @@ def _local_mean(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
 def _sharpness(green: np.ndarray, inside: np.ndarray) -> float:
     relative = green / (_local_mean(green, inside) + 1.0)  # + 1: a black field has no detail
     band = cv2.GaussianBlur(relative, (0, 0), FINE_PX) - cv2.GaussianBlur(relative, (0, 0), COARSE_PX)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM_PX + 1, 2 * RIM_PX + 1))
-    bordered = np.pad(inside.astype(np.uint8), 1)
-    inner = cv2.erode(bordered, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)[1:-1, 1:-1] > 0
-    return float(np.std(band[inner if inner.any() else inside]))
+    return float(np.std(band[_inner(inside, RIM_PX)]))
+
+
+def _inner(inside: np.ndarray, margin: int) -> np.ndarray:
+    """The field without a margin along its edge and the frame's; all of it where it is no wider than that."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    bordered = np.pad(inside.astype(np.uint8), margin)
+    inner = cv2.erode(bordered, kernel)[margin:-margin, margin:-margin] > 0
+    return inner if inner.any() else inside
