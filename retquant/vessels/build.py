@@ -27,7 +27,7 @@ from retquant.vessels.edges import MARGIN, EdgeMap, border_distance, edge_map
 from retquant.vessels.ends import prolonged, settled, tip_positions
 from retquant.vessels.graph import BORDER, BRANCH, END, LOOP, Bifurcations, Nodes, VesselGraph
 from retquant.vessels.junctions import Arm, find_bifurcations, meeting_point
-from retquant.vessels.packing import arc_positions, pack, resample
+from retquant.vessels.packing import arc_positions, middle, pack, resample
 from retquant.vessels.skeleton import fill_pinholes, radius_map, thin
 from retquant.vessels.smoothing import frame
 from retquant.vessels.trace import Strand, trace
@@ -244,7 +244,7 @@ def _end_radius(lines: Lines, target: EdgeMap) -> np.ndarray:
         measured = width[lines.starts[b] : lines.starts[b + 1]]
         measured = measured[np.isfinite(measured)]
         if len(measured):
-            half[b] = np.median(measured[:18]) / 2, np.median(measured[-18:]) / 2
+            half[b] = middle(measured[:18]) / 2, middle(measured[-18:]) / 2
     return half
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retquant.vessels.edges import EdgeMap, edges
-from retquant.vessels.packing import arc_positions, owner, pack, resample
+from retquant.vessels.packing import arc_positions, middle, owner, pack, resample
 from retquant.vessels.smoothing import frame, smooth, smooth_within_error, strength
 from retquant.vessels.trace import Strand
 
@@ -48,7 +48,7 @@ class Lines:
 
 def typical_calibre(strand: Strand) -> float:
     """Pixels across the strand, from the distance map; at least one."""
-    return max(2 * float(np.median(strand.radius)), 1.0)
+    return max(2 * middle(strand.radius), 1.0)
 
 
 def skeleton_lines(
@@ -203,7 +203,7 @@ def spacing(points: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 def _without_tips(strand: Strand, is_free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     path, radius = strand.path, strand.radius
-    back = float(np.median(radius))
+    back = middle(radius)
     steps = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     low = back if is_free[0] else 0.0
     high = steps[-1] - (back if is_free[1] else 0.0)

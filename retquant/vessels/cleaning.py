@@ -5,6 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
+from retquant.vessels.packing import middle
 from retquant.vessels.trace import Strand, join
 
 
@@ -59,8 +60,6 @@ def remove_small_parts(network: nx.MultiGraph, *, shortest_px: float, shortest_c
     for part in list(nx.connected_components(network)):
         strands = [strand for *_, strand in network.edges(part, data="strand")]
         length = sum(strand.length for strand in strands)
-        calibre = (
-            2 * float(np.median(np.concatenate([strand.radius for strand in strands]))) if strands else 0.0
-        )
+        calibre = 2 * middle(np.concatenate([strand.radius for strand in strands])) if strands else 0.0
         if length < max(shortest_px, shortest_calibres * calibre, 1.0):
             network.remove_nodes_from(part)

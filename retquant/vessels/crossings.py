@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import networkx as nx
 import numpy as np
 
+from retquant.vessels.packing import middle
 from retquant.vessels.trace import Strand, join
 
 _PAIRINGS = (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))
@@ -80,11 +81,7 @@ def _arms(network: nx.MultiGraph, nodes: tuple[int, ...]) -> list[_Arm]:
             norm = float(np.hypot(*direction))
             if norm == 0:
                 continue
-            arms.append(
-                _Arm(
-                    node, far, key, strand, direction / norm, float(np.median(strand.radius[near : end + 1]))
-                )
-            )
+            arms.append(_Arm(node, far, key, strand, direction / norm, middle(strand.radius[near : end + 1])))
     return arms
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from retquant.vessels.centerline import Lines
 from retquant.vessels.edges import HALF, PLATEAU, EdgeMap, heights
-from retquant.vessels.packing import arc_positions, pack
+from retquant.vessels.packing import arc_positions, middle, pack
 from retquant.vessels.smoothing import frame
 
 
@@ -25,7 +25,7 @@ def prolonged(lines: Lines) -> Lines:
         more = int(np.ceil((1.5 * lines.calibre[b] + 2) / lines.step[b]))
         along = np.arange(1, more + 1)[:, None] * lines.step[b]
         points, thick, dim = lines.points[run], lines.radius[run], lines.blind[run]
-        typical = float(np.median(thick))
+        typical = middle(thick)
         counts = [0, 0]
         if lines.is_free[b, 1]:
             points = np.concatenate([points, points[-1] + along * tangent[run][-1]])
@@ -58,7 +58,7 @@ def tip_positions(lines: Lines, target: EdgeMap) -> np.ndarray:
         along = arc[run]
         # The same rule as for edges: half, or half of a thin vessel's own height.
         own = level[run][~lines.beyond[run]]
-        above = level[run] - min(HALF, float(np.median(own)) / 2 if np.median(own) < PLATEAU else HALF)
+        above = level[run] - min(HALF, middle(own) / 2 if middle(own) < PLATEAU else HALF)
         margin = int(np.ceil((2.5 * lines.calibre[b] + 2) / lines.step[b]))
         for end in np.flatnonzero(lines.is_free[b]):
             h, s = (above, along) if end else (above[::-1], along[::-1])

@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 
 from retquant.vessels.graph import BRANCH, Bifurcations, Nodes
+from retquant.vessels.packing import middle
 
 _TIE_DEG = 20.0  # parents whose daughters' turns differ by less than this are told apart by their calibre
 
@@ -28,9 +29,9 @@ class Arm:
         known = np.isfinite(self.calibre)
         if not known.any():
             return np.nan
-        typical = float(np.median(self.calibre[known]))
+        typical = middle(self.calibre[known])
         near = known & (self.arc <= self.clear + 6 * typical)
-        return float(np.median(self.calibre[near])) if near.sum() >= 5 else typical
+        return middle(self.calibre[near]) if near.sum() >= 5 else typical
 
     def direction(self, unit_px: float) -> np.ndarray:
         """(2,) unit vector away from the junction, fitted over one to three `unit_px`; NaN where the arm is

@@ -28,9 +28,9 @@ def radius_map(mask: np.ndarray) -> np.ndarray:
     Half a pixel is taken off the exact Euclidean distance, which runs to the centre of the nearest background
     pixel. What lies beyond the frame counts as background.
     """
-    padded = np.pad(mask, 1).astype(np.uint8)
+    padded = np.pad(mask, 1).view(np.uint8)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    return np.maximum(distance - np.float32(0.5), 0)
+    return cv2.max(cv2.subtract(distance, 0.5), 0.0)
 
 
 def thin(mask: np.ndarray) -> np.ndarray:
