@@ -55,6 +55,6 @@ def evaluate(
 def _say_image(score: ImageScore) -> None:
     typer.echo(
         f"  {score.image}: Dice {score.dice:.4f}, AUC {score.auc:.4f}, clDice {score.centerline_dice:.4f}, "
-        f"drawn/true calibre {score.calibre_ratio:.2f}",
+        f"found/drawn calibre {score.calibre_ratio:.2f}",
         err=True,
     )
