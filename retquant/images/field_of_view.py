@@ -22,6 +22,7 @@ BLUR_PX = 1.2  # on the reduced copy; removes sensor noise and text overlays' th
 # Lit is what exceeds the floor (8-bit level) and the share of the 60th percentile. The first pair keeps a glowing
 # background out; the later ones reach into the shadow of a dim or unevenly lit field.
 LEVELS = ((30.0, 0.35), (15.0, 0.35), (12.0, 0.22), (8.0, 0.12))
+EDGE_PX = 5  # on the reduced copy, from the middle of an edge to where it is over
 OPENING_PX = 9  # on the reduced copy; cuts off printed text and halos
 TOLERANCE = 0.006  # of the longer side: how far from the circle a point of its outline may lie
 MIN_FRAME_SHARE = 0.10  # a smaller lit region is a lamp or a letter, not a field
@@ -68,7 +69,7 @@ def find_field_of_view(pixels: np.ndarray) -> np.ndarray:
             "no field of view was found: no lit region fills a tenth of the frame",
             remedy="check that this is a fundus photograph, or give its field in the column fov_mask",
         )
-    found = _search(lit)
+    found = _search(lit, light)
     if found is not None:
         return _draw_full(found, light.shape, step, (height, width))
     hull = np.zeros(light.shape, np.uint8)
@@ -118,26 +119,28 @@ def _reduced_light(pixels: np.ndarray) -> tuple[np.ndarray, int]:
     return cv2.GaussianBlur(light, (0, 0), BLUR_PX), step
 
 
-def _search(lit: list[np.ndarray]) -> _Candidate | None:
+def _search(lit: list[np.ndarray], light: np.ndarray) -> _Candidate | None:
     """The circle, else the ellipse, that agrees with the brightest region that has one; None where none does.
 
     A field in deep shadow agrees at no level: then the circle with the most of a rim is taken, if it has enough.
     """
     shadowed: _Candidate | None = None
     for region in lit:
-        circle = _circular_field(region, 1.0)
+        circle = _circular_field(region, light, 1.0)
         if circle is not None and circle.agreement >= AGREEMENT:
             return circle
         if circle is not None and (shadowed is None or circle.agreement > shadowed.agreement):
             shadowed = circle
-        ellipses = [found for squeeze in SQUEEZES if (found := _circular_field(region, squeeze)) is not None]
+        ellipses = [
+            found for squeeze in SQUEEZES if (found := _circular_field(region, light, squeeze)) is not None
+        ]
         best = max(ellipses, key=lambda found: found.agreement, default=None)
         if best is not None and best.agreement >= AGREEMENT:
             return best
     return shadowed
 
 
-def _circular_field(lit: np.ndarray, squeeze: float) -> _Candidate | None:
+def _circular_field(lit: np.ndarray, light: np.ndarray, squeeze: float) -> _Candidate | None:
     """Circle and cuts that account for the lit region once its columns are squeezed, or None."""
     scale = np.array([1.0, squeeze])
     points = _away_from_frame(_outline(lit), lit.shape) * scale
@@ -145,7 +148,7 @@ def _circular_field(lit: np.ndarray, squeeze: float) -> _Candidate | None:
     circle = fit_circle(points, tolerance=TOLERANCE * max(lit.shape))
     if circle is None:
         return None
-    bounds = _flat_cuts(points, circle, TOLERANCE * max(lit.shape))
+    bounds = _flat_cuts(points, circle, light, scale)
     if _rim_share(circle, bounds, size) < ENOUGH_RIM:
         return None
     found = _Candidate(circle=circle, squeeze=squeeze, bounds=bounds, agreement=0.0)
@@ -188,25 +191,41 @@ def _away_from_frame(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return points[(rows > 2) & (rows < shape[0] - 3) & (cols > 2) & (cols < shape[1] - 3)]
 
 
-def _flat_cuts(points: np.ndarray, circle: CircleFit, tolerance: float) -> tuple[float, float, float, float]:
-    """First and last row, first and last column, where a straight edge lies inside the circle."""
+def _flat_cuts(
+    points: np.ndarray, circle: CircleFit, light: np.ndarray, scale: np.ndarray
+) -> tuple[float, float, float, float]:
+    """First and last row, first and last column, where a straight abrupt edge lies inside the circle.
+
+    `scale` is what the points' rows and columns were multiplied by.
+    """
     bounds = [-np.inf, np.inf, -np.inf, np.inf]
     inside = points[~circle.on_circle]
     inside = inside[np.hypot(inside[:, 0] - circle.row, inside[:, 1] - circle.col) < circle.radius]
     for side in range(4):
         axis, first = side // 2, side % 2 == 0
         middle = (circle.row, circle.col)[axis]
-        beyond = inside[:, axis] < middle if first else inside[:, axis] > middle
-        along = inside[beyond, axis]
-        if along.size < 0.1 * circle.radius:
+        beyond = inside[inside[:, axis] < middle if first else inside[:, axis] > middle]
+        if len(beyond) < 0.1 * circle.radius:
             continue
-        level = float(np.median(along))
-        flat = np.abs(along - level) < tolerance
+        level = float(np.median(beyond[:, axis]))
+        flat = beyond[np.abs(beyond[:, axis] - level) < TOLERANCE * max(light.shape)]
         chord = 2.0 * np.sqrt(max(circle.radius**2 - (level - middle) ** 2, 0.0))
-        # a shadow's edge wanders; a cut is straight over most of the chord at its level
-        if flat.sum() > 0.6 * chord:
+        # a cut is straight over most of the chord at its level, and dark at once; a shadow wanders or fades
+        if len(flat) > 0.6 * chord and _is_abrupt(flat / scale, light, axis, outward=-1 if first else 1):
             bounds[side] = level
     return bounds[0], bounds[1], bounds[2], bounds[3]
+
+
+def _is_abrupt(points: np.ndarray, light: np.ndarray, axis: int, *, outward: int) -> bool:
+    """Whether it is less than half as light a few pixels outside an edge as it is inside."""
+    step = np.zeros(2)
+    step[axis] = outward * EDGE_PX
+    limits = np.array(light.shape) - 1
+    outer, inner = (
+        np.median(light[tuple(np.clip(np.round(points + side), 0, limits).astype(int).T)])
+        for side in (step, -step)
+    )
+    return bool(outer < 0.5 * inner)
 
 
 def _draw(
