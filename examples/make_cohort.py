@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2024)
     options = parser.parse_args()
 
-    design = CohortDesign(size=(700, 700), masked=0.75)
+    design = CohortDesign(size=(700, 700), masked=1.0, masked_eyes=1)
     manifest = write_cohort(options.folder, options.people, options.seed, design=design)
     if (options.folder / "retina.jpg").exists():
         add_photograph(manifest)

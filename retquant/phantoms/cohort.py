@@ -49,6 +49,7 @@ class CohortDesign:
     one_eyed: float = 0.15  # share of people with one picture only
     hypertensive: float = 0.4  # share of people
     masked: float = 0.5  # share of people whose artery, vein and disc masks are written too
+    masked_eyes: int = 2  # of such a person's eyes, how many bring their masks
     picture: str = "jpg"  # jpg (quality 92) | png
 
     def __post_init__(self) -> None:
@@ -130,7 +131,9 @@ def write_cohort(
             stem = f"{person.participant_id}_{side}"
             image = f"images/{stem}.{design.picture}"
             _save(folder / image, photograph(eye, person.seed + number, style=style))
-            masks = _write_masks(folder, stem, eye) if person.has_masks else {}
+            masks = (
+                _write_masks(folder, stem, eye) if person.has_masks and number < design.masked_eyes else {}
+            )
             rows.append(_manifest_row(person, eye, image, masks))
             truths.append(
                 {"image": image} | asdict(traits) | {k: round(v, 6) for k, v in eye.shape.truth.items()}
