@@ -92,7 +92,9 @@ def load_config(path: Path) -> RunConfig:
             "there is no such file", where=str(path), remedy="check the path given to --config"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"this is not valid TOML ({error})", where=str(path), remedy="mend that line") from None
+        raise ConfigError(
+            f"this is not valid TOML ({error})", where=str(path), remedy="mend that line"
+        ) from None
     try:
         return RunConfig.model_validate(settings)
     except ValidationError as error:
@@ -105,7 +107,5 @@ def _describe(error: ValidationError) -> str:
 
 
 def _allowed() -> str:
-    sections = {
-        name: list(type(getattr(RunConfig(), name)).model_fields) for name in RunConfig.model_fields
-    }
+    sections = {name: list(type(getattr(RunConfig(), name)).model_fields) for name in RunConfig.model_fields}
     return "the settings are " + "; ".join(f"[{name}] {', '.join(keys)}" for name, keys in sections.items())

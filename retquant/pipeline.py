@@ -267,7 +267,9 @@ def quantify(
             continue
         if report is not None:
             report(analysis)
-        rows[path.name if path.name not in rows else str(path)] = {name: value.value for name, value in analysis.biomarkers.items()}
+        rows[path.name if path.name not in rows else str(path)] = {
+            name: value.value for name, value in analysis.biomarkers.items()
+        }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("image")
     table.attrs["units"] = {name: BIOMARKERS[name].unit for name in table.columns}
     return table

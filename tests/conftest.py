@@ -13,5 +13,7 @@ def shared_data() -> Path:
     """Folder of real images with ground truth, which is not part of the product."""
     folder = Path(os.environ.get("RETQUANT_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip(f"real images are not at {folder}; set RETQUANT_DATA to the folder that holds fundus/ and octa/")
+        pytest.skip(
+            f"real images are not at {folder}; set RETQUANT_DATA to the folder that holds fundus/ and octa/"
+        )
     return folder

@@ -13,7 +13,9 @@ LEAVES = [v for v in vars(errors).values() if isinstance(v, type) and issubclass
 
 
 def test_the_message_has_three_parts() -> None:
-    error = ManifestError("column 'eye' is missing", where="cohort.csv", remedy="add eye with values OD or OS")
+    error = ManifestError(
+        "column 'eye' is missing", where="cohort.csv", remedy="add eye with values OD or OS"
+    )
     assert str(error) == "cohort.csv: column 'eye' is missing\nTry: add eye with values OD or OS"
 
 

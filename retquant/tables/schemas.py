@@ -107,7 +107,11 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
         _number("calibre_um", "um", _IN_UM.format("Width along the segment, edge to edge")),
         _number("calibre_cv", "1", "Standard deviation of the width along the segment over its mean."),
         _flag("is_long_enough", "The segment is long enough to enter tortuosity."),
-        _number("tortuosity_hart1", "1", "Length over chord, 1 for a straight segment; empty where it is too short."),
+        _number(
+            "tortuosity_hart1",
+            "1",
+            "Length over chord, 1 for a straight segment; empty where it is too short.",
+        ),
         _number("tortuosity_grisan_per_mm", "1/mm", "Grisan's tortuosity density of the segment."),
         _index("inflections", "Places where the segment's curvature changes its sign."),
         *_ZONES,

@@ -77,7 +77,12 @@ def adam_state(optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, st
 
 
 def restore_adam(
-    optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str], *, step: int, mean: State, square: State
+    optimizer: torch.optim.Optimizer,
+    names: Mapping[nn.Parameter, str],
+    *,
+    step: int,
+    mean: State,
+    square: State,
 ) -> None:
     """Put AdamW's moments back."""
     for parameter, name in names.items():
