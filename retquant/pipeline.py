@@ -100,11 +100,7 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
 
 
 def read_masks(masks: Mapping[str, Path], shape: tuple[int, int]) -> dict[str, TargetMask]:
-    """The masks that a manifest's row brings, by target; the field of view's is no target.
-
-    Where arteries and veins are given and vessels are not, vessels are their union: nobody should be measured
-    against two drawings of the same tree.
-    """
+    """The masks that a manifest's row brings, by target; the field of view's is no target."""
     targets: dict[str, TargetMask] = {}
     for name, path in masks.items():
         if name == "fov":
@@ -116,13 +112,6 @@ def read_masks(masks: Mapping[str, Path], shape: tuple[int, int]) -> dict[str, T
         else:
             probability, is_hard = read_target_mask(path, shape)
             targets[name] = TargetMask(probability=probability, source="manifest", is_hard=is_hard)
-    if "vessel" not in targets and {"artery", "vein"} <= set(targets):
-        artery, vein = targets["artery"], targets["vein"]
-        targets["vessel"] = TargetMask(
-            probability=np.maximum(artery.probability, vein.probability),
-            source="manifest",
-            is_hard=artery.is_hard and vein.is_hard,
-        )
     return targets
 
 

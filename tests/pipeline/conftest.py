@@ -35,13 +35,14 @@ def cohort(tmp_path: Path, drawn: Shape) -> Path:
     """Two people, three eyes, artery, vein and disc masks, a label and a covariate; the manifest's path."""
     folder = tmp_path / "study"
     folder.mkdir()
-    for name in ("artery", "vein", "disc"):
+    for name in ("vessel", "artery", "vein", "disc"):
         save_coverage(drawn.coverage(name), folder / f"{name}.png")
-    rows = ["image,participant_id,eye,um_per_px,artery_mask,vein_mask,disc_mask,age,ill"]
+    rows = ["image,participant_id,eye,um_per_px,vessel_mask,artery_mask,vein_mask,disc_mask,age,ill"]
     for person, eye, age, ill in (("7", "OD", 61, 1), ("7", "OS", 61, 1), ("8", "OD", 55, 0)):
         Image.fromarray(photograph(drawn)).save(folder / f"{person}_{eye}.png")
         rows.append(
-            f"{person}_{eye}.png,{person},{eye},{drawn.um_per_px},artery.png,vein.png,disc.png,{age},{ill}"
+            f"{person}_{eye}.png,{person},{eye},{drawn.um_per_px},"
+            f"vessel.png,artery.png,vein.png,disc.png,{age},{ill}"
         )
     (folder / "manifest.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder / "manifest.csv"
