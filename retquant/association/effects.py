@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,26 +25,34 @@ def estimate_all(
 ) -> tuple[pd.DataFrame, list[str]]:
     """The table of associations, least p first, and a note on each covariate's term that was dropped."""
     designs: dict[bytes, Design] = {}  # biomarkers with the same missing rows share one
-    records: list[dict[str, object]] = []
-    dropped: set[str] = set()
+    records: list[dict[str, Any]] = []
+    dropped: Counter[str] = Counter()  # term -> biomarkers with an estimate that it was dropped for
     for biomarker in tested:
         values = rows.biomarkers[biomarker.name].to_numpy(dtype=float)
         usable = np.isfinite(values)
         pattern = usable.tobytes()
         if pattern not in designs:
             designs[pattern] = build_design(terms, usable)
-            dropped.update(designs[pattern].dropped)
         records.append(_record(biomarker, values, rows, designs[pattern], outcome=outcome, kind=kind))
+        if np.isfinite(records[-1]["p"]):
+            dropped.update(designs[pattern].dropped)
     table = pd.DataFrame.from_records(records)
     table["q"] = false_discovery_rates(table["p"], table["role"] == "biomarker")
     table = table.sort_values("p", kind="stable", na_position="last", ignore_index=True)
     table = table[list(COLUMNS)].astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
-    return table, [f"The term {name} was constant or collinear and was dropped." for name in sorted(dropped)]
+    return table, [
+        _dropping(name, dropped[name], estimated=int(table["p"].notna().sum())) for name in sorted(dropped)
+    ]
+
+
+def _dropping(term: str, biomarkers: int, *, estimated: int) -> str:
+    where = "" if biomarkers == estimated else f" for {biomarkers} of {estimated} biomarkers"
+    return f"The term {term} was constant or collinear and was dropped{where}."
 
 
 def _record(
     biomarker: Tested, values: np.ndarray, rows: Rows, design: Design, *, outcome: str, kind: str
-) -> dict[str, object]:
+) -> dict[str, Any]:
     chosen, y, person = values[design.rows], rows.outcome[design.rows], rows.person[design.rows]
     by_person = pd.Series(chosen).groupby(person).mean()
     deviation = float(by_person.std(ddof=1)) if len(by_person) > 1 else 0.0
