@@ -299,6 +299,8 @@ def _load() -> None:
     _loaded = True  # first, since the family modules look at the registry while they load
     for family in FAMILIES:
         importlib.import_module(f"retquant.biomarkers.{family}")
+    for entries in (_definitions, _columns):
+        _in_family_order(entries)  # whichever module of the package was imported first
     for plugin in entry_points(group=PLUGIN_GROUP):
         try:
             plugin.load()
@@ -308,6 +310,12 @@ def _load() -> None:
             warnings.warn(
                 f"biomarkers of {plugin.value!r} are left out: {type(error).__name__}: {error}", stacklevel=3
             )
+
+
+def _in_family_order(entries: dict[str, Any]) -> None:
+    ordered = sorted(entries.items(), key=lambda entry: FAMILIES.index(entry[1].family))
+    entries.clear()
+    entries.update(ordered)
 
 
 BIOMARKERS: Mapping[str, Column] = _View(_columns)
