@@ -30,7 +30,7 @@ def radius_map(mask: np.ndarray) -> np.ndarray:
     """
     padded = np.pad(mask, 1).view(np.uint8)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    return cv2.max(cv2.subtract(distance, 0.5), 0.0)
+    return np.maximum(distance - np.float32(0.5), np.float32(0.0))
 
 
 def thin(mask: np.ndarray) -> np.ndarray:
