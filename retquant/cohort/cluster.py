@@ -22,6 +22,12 @@ _THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "OPENCV_FOR_THREADS_NUM",
 )
+_ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "1",  # a task's thread has an arena that maps and unmaps each large array: a seventh of all time
+    "MALLOC_MMAP_THRESHOLD_": str(_GIB),
+    "MALLOC_TRIM_THRESHOLD_": str(2 * _GIB - 1),
+}
+"""What makes glibc keep large blocks in a worker, which has one task thread; other C libraries ignore it."""
 
 
 class ClusterError(RetquantError, RuntimeError):
@@ -124,7 +130,7 @@ def _local_client(settings: ClusterSettings, most: int | None) -> Client:
     with dask.config.set(
         {
             "distributed.scheduler.allowed-failures": settings.deaths_allowed,
-            "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": "65536", **environment},
+            "distributed.nanny.pre-spawn-environ": {**_ALLOCATOR, **environment},
         }
     ):
         return Client(

@@ -54,6 +54,7 @@ class SamNetwork(nn.Module):
         self.branch = HighResolutionBranch(len(spec.targets))
         self.hands = nn.Embedding(len(spec.hands), 256)
         nn.init.normal_(self.hands.weight, std=0.02)
+        self._position: Tensor | None = None
 
     def forward(self, tiles: Tensor, hands: Tensor, prompts: Prompts | None = None) -> Tensor:
         """Logits (B, T, 256, 256) of (B, 3, 256, 256) tiles in [0, 1].
@@ -69,7 +70,7 @@ class SamNetwork(nn.Module):
         token = self.hands(hands)
         logits, upscaled = self.decoder.decode(
             features.embedding,
-            self.prompt_encoder.get_dense_pe(),
+            self.prompt_encoder.get_dense_pe() if self._position is None else self._position,
             torch.cat([sparse.to(token.dtype), token[:, None]], dim=1),
             dense,
         )
@@ -97,6 +98,10 @@ class SamNetwork(nn.Module):
         with torch.no_grad():
             for name, value in wanted.items():
                 value.copy_(state[name])
+
+    def freeze_prompt(self) -> None:
+        """Compute the embedding's positional encoding once, in full precision (for inference)."""
+        self._position = self.prompt_encoder.get_dense_pe()
 
     def merge_adapters(self) -> None:
         """Add the low-rank updates to the weights they adapt (for inference)."""
