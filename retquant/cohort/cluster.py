@@ -23,7 +23,7 @@ _THREAD_VARIABLES = (
     "OPENCV_FOR_THREADS_NUM",
 )
 _ALLOCATOR = {
-    "MALLOC_ARENA_MAX": "1",  # a task's thread has an arena that maps and unmaps each large array: a seventh of all time
+    "MALLOC_ARENA_MAX": "1",  # a task's own arena maps and unmaps each large array, a tenth of all time
     "MALLOC_MMAP_THRESHOLD_": str(_GIB),
     "MALLOC_TRIM_THRESHOLD_": str(2 * _GIB - 1),
 }
