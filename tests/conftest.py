@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# a change is judged on the same examples each time; elsewhere every run tries new ones
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# a change is judged on the same examples each time; `--hypothesis-profile=explore` tries new ones
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("explore", max_examples=500)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

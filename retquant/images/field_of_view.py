@@ -20,7 +20,8 @@ from retquant.images.retinal_image import Field
 WORK_PX = 512  # longer side of the reduced copy; a circle fitted there is right to about 0.1 of its pixels
 BLUR_PX = 1.2  # on the reduced copy; removes sensor noise and text overlays' thin strokes
 # Lit is what exceeds the floor (8-bit level) and the share of the 60th percentile. The first pair keeps a glowing
-# background out; the later ones reach into the shadow of a dim or unevenly lit field.
+# background out; the later ones reach into the shadow of a dim or unevenly lit field. Where the field fills less than
+# half of the frame that percentile is the surround's, and the lower quartile of what is plainly lit stands for it.
 LEVELS = ((30.0, 0.35), (15.0, 0.35), (12.0, 0.22), (8.0, 0.12))
 EDGE_PX = 5  # on the reduced copy, from the middle of an edge to where it is over
 OPENING_PX = 9  # on the reduced copy; cuts off printed text and halos
@@ -61,7 +62,7 @@ def find_field_of_view(pixels: np.ndarray) -> np.ndarray:
     """
     height, width = pixels.shape[:2]
     light, step = _reduced_light(pixels)
-    typical = float(np.percentile(light, 60))
+    typical = _typical_light(light)
     regions = [_lit_region(light, max(floor, share * typical)) for floor, share in LEVELS]
     lit = [region for region in regions if region is not None and region.mean() >= MIN_FRAME_SHARE]
     if not lit:
@@ -117,6 +118,11 @@ def _reduced_light(pixels: np.ndarray) -> tuple[np.ndarray, int]:
         size = (max(1, round(light.shape[1] * scale)), max(1, round(light.shape[0] * scale)))
         light = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(light, (0, 0), BLUR_PX), step
+
+
+def _typical_light(light: np.ndarray) -> float:
+    bright = light[light > LEVELS[0][0]]
+    return float(max(np.percentile(light, 60), np.percentile(bright, 25) if bright.size else 0.0))
 
 
 def _search(lit: list[np.ndarray], light: np.ndarray) -> _Candidate | None:

@@ -40,7 +40,8 @@ def test_a_circle_is_found_even_where_the_frame_cuts_it(
     found = find_field_of_view(photograph(truth, surround=surround))
     assert dice(found, truth) >= 0.98
     field = fit_field(found)
-    # each side's edge lies within 2 pixels of the reduced copy, which are 600 / 512 pixels each
+    # each side's edge lies within 2 pixels of the reduced copy, which are 600 / 512 pixels each;
+    # over 150 random fields the diameter came out 1.3 to 2.6 px too large
     assert field.diameter_px == pytest.approx(2 * radius, abs=2 * 2 * 600 / 512)
     assert field.center == pytest.approx((row, col), abs=2.0)
 
