@@ -39,15 +39,24 @@ SLABS = ("svc", "icp", "dvc", "full", "ilm_opl", "opl_bm")
 BIOMARKERS = (
     *("area_density", "length_density"),
     *("calibre", "calibre_cv", "knudtson", "knudtson_n4", "hubbard"),
+    *("length_diameter_ratio", "focal_narrowing", "nicking"),
     *(f"tortuosity_hart{order}" for order in range(1, 8)),
-    *("tortuosity_grisan", "tortuosity_icm", "tortuosity_soam", "tortuosity_scc", "inflections"),
-    *("fractal_d0", "fractal_d1", "fractal_d2"),
+    *("tortuosity_grisan", "tortuosity_icm", "tortuosity_soam", "tortuosity_scc", "tortuosity_trucco"),
+    "inflections",
+    *("fractal_d0", "fractal_d1", "fractal_d2", "fractal_skeleton_d0"),
+    *("multifractal_width", "multifractal_height", "singularity_length"),
+    *("lacunarity", "lacunarity_slope", "sparsity"),
     *("branch_points", "end_points", "components", "crossings"),
     *("branch_point_density", "branch_points_per_length"),
     *("branching_angle", "angle_asymmetry", "asymmetry_ratio", "area_ratio"),
     *("junctional_exponent", "junctional_no_root", "junctional_deviation", "optimality_ratio"),
+    *("strahler_order", "horton_branching_ratio", "horton_length_ratio", "tree_asymmetry"),
+    *("area", "diameter_vertical", "diameter_horizontal", "ovality", "torsion"),
+    *("vertical", "horizontal", "width", "width_min_clock_hour", "isnt_rule", "disc_area_ratio"),
+    *("fovea_distance", "fovea_angle", "arcade_angle", "arcade_parabola_a"),
     *("fov_fraction", "illumination_uniformity", "clipped_fraction", "sharpness", "score"),
-    *("zone_b_visible", "zone_c_visible"),
+    *("vessel_sharpness", "vessel_contrast_to_noise"),
+    *("zone_b_visible", "zone_c_visible", "fovea_visible", "parafovea_visible", "perifovea_visible"),
 )
 """Every biomarker's own name; none of them ends in a word of a later slot."""
 

@@ -22,7 +22,7 @@ Direction = Literal["higher_is_better", "higher_is_worse", "neither"]
 NeedsScale = Literal["no", "any", "nominal"]
 Over = Literal["segments", "bifurcations", "region", "image"]
 
-UNITS: Mapping[str, tuple[int, float]] = {
+UNITS: Mapping[str, tuple[float, float]] = {
     "1": (0, 1.0),
     "deg": (0, 1.0),
     "rad": (0, 1.0),
@@ -31,10 +31,23 @@ UNITS: Mapping[str, tuple[int, float]] = {
     "mm2": (2, 1e-3),
     "1/mm": (-1, 1e-3),
     "1/mm2": (-2, 1e-3),
+    "mm-0.75": (-0.75, 1e-3),
 }
 """UCUM unit -> (p, f): a value in pixels times (um_per_px f)^p is in that unit."""
 
-FAMILIES = ("density", "calibre", "equivalents", "tortuosity", "fractal", "branching", "quality")
+FAMILIES = (
+    *(
+        "density",
+        "calibre",
+        "narrowing",
+        "equivalents",
+        "tortuosity",
+        "fractal",
+        "multifractal",
+        "lacunarity",
+    ),
+    *("branching", "trees", "av_crossings", "optic_disc", "arcades", "quality"),
+)
 """Modules of this package that register biomarkers, in the order of the catalogue."""
 
 PLUGIN_GROUP = "retquant.biomarkers"
@@ -94,7 +107,7 @@ class Definition:
     compute: Callable[..., Any]
 
     @property
-    def pixel_power(self) -> int:
+    def pixel_power(self) -> float:
         """How the value grows with a pixel's size: 1 for lengths, -1 per length, 0 for ratios and angles."""
         return UNITS[self.unit][0]
 

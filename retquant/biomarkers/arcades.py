@@ -1,0 +1,3 @@
+"""The course of the main temporal vessels about the disc-fovea axis."""
+
+from __future__ import annotations
