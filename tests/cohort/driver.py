@@ -17,4 +17,5 @@ def report(progress: Progress) -> None:
 if __name__ == "__main__":
     cohort = Cohort(Path(sys.argv[1]), values(int(sys.argv[2])))
     settings = CohortSettings(cluster=ClusterSettings(workers=int(sys.argv[3])), chunk_images=2)
-    run(cohort.study(pause=0.1), cohort.out, settings=settings, progress=report)
+    # long enough that a test on a busy machine is sure to interrupt it before the end
+    run(cohort.study(pause=1.5), cohort.out, settings=settings, progress=report)
