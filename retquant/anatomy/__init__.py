@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 from retquant.anatomy.anatomy import Anatomy, Disc, Scale
+from retquant.anatomy.axes import EyeAxes, eye_axes, upright_axes
 from retquant.anatomy.coverage import coverage
 from retquant.anatomy.disc import find_disc
 from retquant.anatomy.locate import locate
-from retquant.anatomy.regions import ZONES, Annulus, Region, WholeField, visible_area, visible_share, zone
+from retquant.anatomy.regions import (
+    ETDRS,
+    HALVES,
+    SECTORED,
+    ZONES,
+    Annulus,
+    HalfField,
+    Quarter,
+    Region,
+    WholeField,
+    place,
+    visible_area,
+    visible_share,
+    zone,
+)
 from retquant.anatomy.scale import resolve_scale
 
 __all__ = [
+    "ETDRS",
+    "HALVES",
+    "SECTORED",
     "ZONES",
     "Anatomy",
     "Annulus",
     "Disc",
+    "EyeAxes",
+    "HalfField",
+    "Quarter",
     "Region",
     "Scale",
     "WholeField",
     "coverage",
+    "eye_axes",
     "find_disc",
     "locate",
+    "place",
     "resolve_scale",
+    "upright_axes",
     "visible_area",
     "visible_share",
     "zone",

@@ -1,4 +1,4 @@
-"""Where a biomarker is measured: the whole field, or rings about the disc in disc radii.
+"""Where a biomarker is measured: the whole field or half of it, rings about the disc, circles about the fovea.
 
 A region answers in two ways that agree: for points of a centre line (`contains`) and for pixels (`coverage`).
 """
@@ -12,10 +12,24 @@ from typing import Protocol
 
 import numpy as np
 
-from retquant.anatomy.anatomy import Disc
+from retquant.anatomy.anatomy import Anatomy, Disc
+from retquant.anatomy.axes import Direction, eye_axes
 
 ZONES: Mapping[str, tuple[float, float]] = {"zone_b": (2.0, 3.0), "zone_c": (2.0, 5.0)}
 """Inner and outer radius in disc radii from the disc's centre."""
+
+ETDRS: Mapping[str, tuple[float, float]] = {
+    "fovea": (0.0, 0.5),
+    "parafovea": (0.5, 1.5),
+    "perifovea": (1.5, 3.0),
+}
+"""Inner and outer radius in millimetres from the fovea."""
+
+SECTORED = ("parafovea", "perifovea")
+"""Regions that have a superior, nasal, inferior and temporal quarter."""
+
+HALVES: Mapping[str, str] = {f"{name}_half": name for name in ("superior", "inferior", "nasal", "temporal")}
+"""Half of the field of view -> direction in which it lies from the fovea."""
 
 Window = tuple[slice, slice]
 
@@ -100,10 +114,114 @@ class Annulus:
         return (window[0], window[1]), share.astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarter:
+    """The quarter of a ring about a direction, 45 degrees to either side."""
+
+    ring: Annulus
+    direction: Direction
+
+    @property
+    def area_px(self) -> float:
+        """A quarter of the ring's area."""
+        return self.ring.area_px / 4
+
+    def _sides(self, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels inside each of the two straight sides, from offsets to the ring's centre."""
+        along = row * self.direction[0] + col * self.direction[1]
+        across = col * self.direction[0] - row * self.direction[1]
+        return (along - across) * math.sqrt(0.5), (along + across) * math.sqrt(0.5)
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """True in the ring and between the sides; of two quarters that meet, a point on the side is in one."""
+        offset = np.asarray(points, float) - self.ring.center
+        first, second = self._sides(offset[..., 0], offset[..., 1])
+        return self.ring.contains(points) & (first >= 0) & (second > 0)
+
+    def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
+        """Each pixel's share inside the ring and between the sides."""
+        window, share = self.ring.coverage(shape)
+        rows, cols = (
+            np.arange(part.start, part.start + count, dtype=np.float32) - middle
+            for part, count, middle in zip(window, share.shape, self.ring.center, strict=True)
+        )
+        first, second = self._sides(rows[:, None], cols[None, :])
+        return window, share * np.clip(first + 0.5, 0, 1) * np.clip(second + 0.5, 0, 1)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HalfField:
+    """The part of the field of view on one side of a line."""
+
+    fov: np.ndarray  # (H, W) bool
+    origin: tuple[float, float]  # (row, col) on the line, pixels
+    direction: Direction  # at right angles to the line, into the half
+
+    @property
+    def area_px(self) -> float:
+        """Half of the field, so that a small part cut off by a line far from the middle is seen in part only."""
+        return float(np.count_nonzero(self.fov)) / 2
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """True on the line's inner side, where the nearest pixel belongs to the field."""
+        offset = np.asarray(points, float) - self.origin
+        along = offset[..., 0] * self.direction[0] + offset[..., 1] * self.direction[1]
+        return WholeField(fov=self.fov).contains(points) & _leads_into(along, self.direction)
+
+    def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
+        """The field's pixels by their share on the inner side."""
+        rows, cols = (
+            (np.arange(n, dtype=np.float32) - o) * d
+            for n, o, d in zip(shape, self.origin, self.direction, strict=True)
+        )
+        share = np.clip(rows[:, None] + cols[None, :] + 0.5, 0, 1) * self.fov
+        return (slice(0, shape[0]), slice(0, shape[1])), share.astype(np.float32)
+
+
+def _leads_into(along: np.ndarray, direction: Direction) -> np.ndarray:
+    """True where `along` is positive; of two opposite directions, one holds the line itself."""
+    return (along >= 0) if direction > (0.0, 0.0) else (along > 0)
+
+
 def zone(name: str, disc: Disc) -> Annulus:
     """Zone B or C about a disc."""
     inner, outer = ZONES[name]
     return Annulus(center=disc.center, inner_px=inner * disc.radius_px, outer_px=outer * disc.radius_px)
+
+
+def place(name: str, anatomy: Anatomy, fov: np.ndarray, *, sector: str | None = None) -> Region:
+    """A region of the catalogue, by name, in one image.
+
+    Raises
+    ------
+    ValueError
+        There is no such region, or a landmark that it needs (disc, fovea, laterality, scale) is unknown.
+    """
+    region = _placed(name, anatomy, fov, sector)
+    if region is None:
+        where = f"{name}_{sector}" if sector else name
+        raise ValueError(f"{where} cannot be placed: not all landmarks that it needs are known")
+    return region
+
+
+def _placed(name: str, anatomy: Anatomy, fov: np.ndarray, sector: str | None) -> Region | None:
+    if name == "fov":
+        return WholeField(fov=fov)
+    if name in ZONES:
+        return zone(name, anatomy.disc) if anatomy.disc is not None else None
+    if anatomy.fovea is None:
+        return None
+    axes = eye_axes(anatomy)
+    if name in HALVES:
+        direction = axes.toward(HALVES[name]) if axes else None
+        return HalfField(fov=fov, origin=anatomy.fovea, direction=direction) if direction else None
+    if name not in ETDRS or anatomy.scale.um_per_px is None:
+        return None
+    inner, outer = (1000.0 * mm / anatomy.scale.um_per_px for mm in ETDRS[name])
+    ring = Annulus(center=anatomy.fovea, inner_px=inner, outer_px=outer)
+    if sector is None:
+        return ring
+    return Quarter(ring=ring, direction=axes.toward(sector)) if axes else None
 
 
 def visible_share(region: Region, fov: np.ndarray) -> float:

@@ -8,7 +8,12 @@ from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 
 VESSELS = ("vessel", "artery", "vein")
-REGIONS = ("fov", "zone_b", "zone_c")
+REGIONS = (
+    *("fov", "zone_b", "zone_c"),
+    *("fovea", "parafovea", "perifovea"),
+    *("superior_half", "inferior_half", "nasal_half", "temporal_half"),
+)
+SECTORS = ("superior", "nasal", "inferior", "temporal")
 
 
 @biomarker(
@@ -16,6 +21,7 @@ REGIONS = ("fov", "zone_b", "zone_c")
     reference="Reif2012",
     structures=VESSELS,
     regions=REGIONS,
+    sectors=SECTORS,
     direction="higher_is_better",
     aliases=("VAD", "vessel density", "vessel area density"),
 )
@@ -33,6 +39,7 @@ def area_density(view: View) -> float:
     reference="Reif2012",
     structures=VESSELS,
     regions=REGIONS,
+    sectors=SECTORS,
     direction="higher_is_better",
     aliases=("VSD", "vessel skeleton density", "vessel length density"),
 )

@@ -8,11 +8,15 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from retquant.anatomy.anatomy import Anatomy
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, Column, Definition
 from retquant.biomarkers.statistics import summarise
 from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
 from retquant.errors import ConfigError
+
+GRAPHED = ("vessel", "artery", "vein", "large_vessel", "capillary")
+"""Targets that are measured along their centre lines; the others are areas and have no graph."""
 
 
 def measure(inputs: MeasureInputs, columns: Sequence[str] | None = None) -> dict[str, Measurement]:
@@ -57,7 +61,7 @@ def _measured(column: Column, workspace: Workspace) -> Measurement:
     reason = _obstacle(column, workspace)
     if reason is not None:
         return missing(reason)
-    views = [workspace.view(target, column.region or "fov") for target in column.targets]
+    views = [workspace.view(target, column.region or "fov", column.sector) for target in column.targets]
     # a formula is run once a view, whatever its statistics; one of arteries and veins takes both views
     values = views[0].shared(definition.id, lambda _: definition.compute(*views))
     if isinstance(values, np.ndarray):
@@ -70,22 +74,38 @@ def _measured(column: Column, workspace: Workspace) -> Measurement:
 def _obstacle(column: Column, workspace: Workspace) -> str | None:
     """Why a column cannot be measured in this image, before anything is computed."""
     inputs = workspace.inputs
-    if any(
-        inputs.segmentation.get(target) is None or target not in inputs.graphs for target in column.targets
-    ):
+    if any(_is_absent(target, inputs) for target in column.targets):
         return "target_absent"
-    if "disc" in column.landmarks and inputs.anatomy.disc is None:
-        return "no_disc"
-    if "fovea" in column.landmarks and inputs.anatomy.fovea is None:
-        return "no_fovea"
-    if workspace.region(column.region or "fov").visible_share < column.minimum_visible_share:
-        return "region_out_of_bounds"
+    for landmark in column.landmarks:
+        if not _is_known(landmark, inputs.anatomy):
+            return f"no_{landmark}"
     scale = inputs.anatomy.scale
     if column.needs_scale != "no" and scale.um_per_px is None:
         return "scale_unknown"
     if column.needs_scale == "nominal" and not scale.is_nominal:
         return "scale_assumed"
-    return None
+    if column.own_anatomy is not None and scale.source == column.own_anatomy:
+        return "scale_assumed"
+    extent = workspace.region(column.region or "fov", column.sector if column.region else None)
+    return "region_out_of_bounds" if extent.visible_share < column.minimum_visible_share else None
+
+
+def _is_absent(target: str, inputs: MeasureInputs) -> bool:
+    return inputs.segmentation.get(target) is None or (target in GRAPHED and target not in inputs.graphs)
+
+
+def _is_known(landmark: str, anatomy: Anatomy) -> bool:
+    match landmark:
+        case "disc":
+            return anatomy.disc is not None
+        case "fovea":
+            # a fovea on the disc's very centre tells no direction
+            return anatomy.fovea is not None and (
+                anatomy.disc is None or anatomy.disc.center != anatomy.fovea
+            )
+        case "laterality":
+            return anatomy.eye in ("OD", "OS")
+    raise ValueError(f"{landmark!r} is no landmark")
 
 
 def _summary(column: Column, definition: Definition, view: View, values: np.ndarray) -> Measurement:

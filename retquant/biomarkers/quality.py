@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from retquant.anatomy.regions import ETDRS, ZONES
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import Workspace
@@ -17,8 +18,13 @@ def _given(workspace: Workspace, name: str) -> Measurement:
 
 
 def _visible(workspace: Workspace, name: str) -> Measurement:
-    if workspace.inputs.anatomy.disc is None:
+    anatomy = workspace.inputs.anatomy
+    if name in ZONES and anatomy.disc is None:
         return missing("no_disc")
+    if name in ETDRS and anatomy.fovea is None:
+        return missing("no_fovea")
+    if name in ETDRS and anatomy.scale.um_per_px is None:
+        return missing("scale_unknown")
     return Measurement(value=workspace.region(name).visible_share)
 
 
@@ -115,3 +121,42 @@ def zone_b_visible(workspace: Workspace) -> Measurement:
 def zone_c_visible(workspace: Workspace) -> Measurement:
     """Share of zone C, 2 to 5 disc radii from the disc's centre, inside the field of view."""
     return _visible(workspace, "zone_c")
+
+
+@biomarker(
+    unit="1",
+    reference="ETDRS1991",
+    structures=IMAGE,
+    over="image",
+    id="quality_fovea_visible",
+    direction="higher_is_better",
+)
+def fovea_visible(workspace: Workspace) -> Measurement:
+    """Share of the circle of 0.5 mm radius about the fovea inside the field of view."""
+    return _visible(workspace, "fovea")
+
+
+@biomarker(
+    unit="1",
+    reference="ETDRS1991",
+    structures=IMAGE,
+    over="image",
+    id="quality_parafovea_visible",
+    direction="higher_is_better",
+)
+def parafovea_visible(workspace: Workspace) -> Measurement:
+    """Share of the parafovea, 0.5 to 1.5 mm from the fovea, inside the field of view."""
+    return _visible(workspace, "parafovea")
+
+
+@biomarker(
+    unit="1",
+    reference="ETDRS1991",
+    structures=IMAGE,
+    over="image",
+    id="quality_perifovea_visible",
+    direction="higher_is_better",
+)
+def perifovea_visible(workspace: Workspace) -> Measurement:
+    """Share of the perifovea, 1.5 to 3 mm from the fovea, inside the field of view."""
+    return _visible(workspace, "perifovea")

@@ -10,30 +10,11 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import entry_points
-from itertools import product
-from typing import Any, Literal
+from typing import Any
 
-from retquant.biomarkers.grammar import BIOMARKERS as KNOWN_WORDS
-from retquant.biomarkers.grammar import ColumnName, parse
-
-Direction = Literal["higher_is_better", "higher_is_worse", "neither"]
-NeedsScale = Literal["no", "any", "nominal"]
-Over = Literal["segments", "bifurcations", "region", "image"]
-
-UNITS: Mapping[str, tuple[float, float]] = {
-    "1": (0, 1.0),
-    "deg": (0, 1.0),
-    "rad": (0, 1.0),
-    "um": (1, 1.0),
-    "mm": (1, 1e-3),
-    "mm2": (2, 1e-3),
-    "1/mm": (-1, 1e-3),
-    "1/mm2": (-2, 1e-3),
-    "mm-0.75": (-0.75, 1e-3),
-}
-"""UCUM unit -> (p, f): a value in pixels times (um_per_px f)^p is in that unit."""
+from retquant.biomarkers.columns import expand
+from retquant.biomarkers.definition import UNITS, Column, Definition, Direction, NeedsScale, Over
 
 FAMILIES = (
     *(
@@ -46,104 +27,11 @@ FAMILIES = (
         "multifractal",
         "lacunarity",
     ),
-    *("branching", "trees", "av_crossings", "optic_disc", "arcades", "quality"),
+    *("branching", "trees", "av_crossings", "optic_disc", "arcades", "quality", "vessel_quality"),
 )
 """Modules of this package that register biomarkers, in the order of the catalogue."""
 
 PLUGIN_GROUP = "retquant.biomarkers"
-
-_TARGETS = {"crae": ("artery",), "crve": ("vein",), "av": ("artery", "vein"), "avr": ("artery", "vein")}
-_REGION_LANDMARK = {"zone_b": "disc", "zone_c": "disc"}
-_STRUCTURE_TEXT = {
-    "vessel": "all vessels",
-    "artery": "arteries",
-    "vein": "veins",
-    "av": "arteries and veins",
-    "crae": "arteries",
-    "crve": "veins",
-    "avr": "arteries over veins",
-}
-_REGION_TEXT = {
-    "fov": "whole field of view",
-    "zone_b": "2 to 3 disc radii from the disc centre",
-    "zone_c": "2 to 5 disc radii from the disc centre",
-}
-_STATISTIC_TEXT = {
-    "mean": "mean",
-    "median": "median",
-    "std": "standard deviation",
-    "min": "least",
-    "max": "greatest",
-    "p10": "10th percentile",
-    "p90": "90th percentile",
-    "p95": "95th percentile",
-    "length_weighted": "mean weighted by length",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
-    """A formula with its unit and source, before it is expanded by structure, statistic and region."""
-
-    id: str
-    biomarker: str  # its word in a column's name
-    version: int
-    unit: str  # UCUM
-    sentence: str  # the docstring's first line
-    notes: str  # the rest of the docstring
-    reference: str  # key in docs/references.bib
-    direction: Direction
-    needs_scale: NeedsScale
-    minimum_visible_share: float  # of the region inside the field of view
-    structures: tuple[str, ...]
-    statistics: tuple[str, ...]
-    regions: tuple[str, ...]
-    modalities: tuple[str, ...]
-    aliases: tuple[str, ...]
-    derived_from: str | None  # biomarker whose function this is
-    has_standard_error: bool
-    over: Over  # what `compute` gives one value for
-    family: str
-    compute: Callable[..., Any]
-
-    @property
-    def pixel_power(self) -> float:
-        """How the value grows with a pixel's size: 1 for lengths, -1 per length, 0 for ratios and angles."""
-        return UNITS[self.unit][0]
-
-    def factor(self, um_per_px: float) -> float:
-        """What turns a value in pixels into the unit."""
-        power, micrometre = UNITS[self.unit]
-        return float((um_per_px * micrometre) ** power)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """What one column of the biomarker table means."""
-
-    name: str
-    unit: str  # UCUM
-    definition: str  # one sentence; becomes the column's Parquet metadata
-    notes: str
-    definition_id: str
-    version: int
-    reference: str  # key in docs/references.bib
-    direction: Direction
-    needs_scale: NeedsScale
-    targets: tuple[str, ...]  # that must have been segmented or supplied
-    landmarks: tuple[str, ...]  # "disc", "fovea"
-    minimum_visible_share: float
-    derived_from: str | None  # column whose function this is; such columns stay out of multiplicity families
-    modalities: tuple[str, ...]
-    aliases: tuple[str, ...]
-    has_standard_error: bool
-    structure: str
-    biomarker: str
-    statistic: str | None
-    region: str | None
-    sector: str | None
-    slab: str | None
-    family: str
 
 
 _definitions: dict[str, Definition] = {}
@@ -161,6 +49,9 @@ def biomarker(
     version: int = 1,
     statistics: tuple[str, ...] = (),
     regions: tuple[str, ...] = (),
+    sectors: tuple[str, ...] = (),
+    landmarks: tuple[str, ...] = (),  # "disc", "fovea", "laterality"
+    own_anatomy: str | None = None,  # "disc" or "disc_fovea"
     direction: Direction = "neither",
     needs_scale: NeedsScale | None = None,
     minimum_visible_share: float = 0.6,  # 0.6 for medians, ratios, densities; 0.95 for counts
@@ -172,8 +63,14 @@ def biomarker(
     """Register the function below as a biomarker; its docstring's first line is the definition.
 
     The function takes a `View` (one structure in one region) and works in pixels; the unit says how the
-    result is scaled. With `over="segments"` or `"bifurcations"` it returns one value each, NaN where one does
-    not count, and the statistics are taken from them; otherwise it returns a float or a `Measurement`.
+    result is scaled. With `over="region"` it returns a float or a `Measurement`, with `"image"` it is given the
+    `Workspace`. With anything else (segments, bifurcations, ...) it returns one value each, NaN where one does not
+    count, and the statistics are taken from them. A structure of two targets (`av`, `cdr`, ...) is given a view of
+    each.
+
+    Sectors are those of the regions that have any (parafovea, perifovea); without regions, those of the structure.
+    `landmarks` must be known beside those that follow from the region. `own_anatomy` is the source of an assumed
+    scale (`disc`, `disc_fovea`) under which the value says nothing of the eye and is missing.
 
     Raises
     ------
@@ -189,7 +86,7 @@ def biomarker(
             raise ValueError(
                 f"the docstring of {compute.__name__} must begin with its definition, ending in a full stop"
             )
-        if over in ("segments", "bifurcations") and not statistics:
+        if over not in ("region", "image") and not statistics:
             raise ValueError(f"{compute.__name__} has many values an image and needs statistics")
         definition = Definition(
             id=id or word or compute.__name__,
@@ -205,6 +102,9 @@ def biomarker(
             structures=structures,
             statistics=statistics,
             regions=regions,
+            sectors=sectors,
+            landmarks=landmarks,
+            own_anatomy=own_anatomy,
             modalities=modalities,
             aliases=aliases,
             derived_from=derived_from,
@@ -224,63 +124,6 @@ def biomarker(
         return compute
 
     return register
-
-
-def expand(definition: Definition) -> list[Column]:
-    """The columns of a definition: structure x statistic x region."""
-    more = () if definition.biomarker in KNOWN_WORDS else (definition.biomarker,)
-    columns = []
-    slots = product(definition.structures, definition.statistics or (None,), definition.regions or (None,))
-    for structure, statistic, region in slots:
-        name = ColumnName(
-            structure=structure, biomarker=definition.biomarker, statistic=statistic, region=region
-        )
-        if parse(str(name), more_biomarkers=more) != name:
-            raise ValueError(f"column {name} can be read in two ways")
-        columns.append(_column(definition, name))
-    return columns
-
-
-def _column(definition: Definition, name: ColumnName) -> Column:
-    source = definition.derived_from
-    landmark = _REGION_LANDMARK.get(name.region or "")
-    targets = () if name.structure == "quality" else _TARGETS.get(name.structure, (name.structure,))
-    return Column(
-        name=str(name),
-        unit=definition.unit,
-        definition=_sentence(definition, name),
-        notes=definition.notes,
-        definition_id=definition.id,
-        version=definition.version,
-        reference=definition.reference,
-        direction=definition.direction,
-        needs_scale=definition.needs_scale,
-        targets=targets,
-        landmarks=(landmark,) if landmark else (),
-        minimum_visible_share=definition.minimum_visible_share,
-        derived_from=str(name).replace(definition.biomarker, source) if source else None,
-        modalities=definition.modalities,
-        aliases=definition.aliases,
-        has_standard_error=definition.has_standard_error,
-        structure=name.structure,
-        biomarker=name.biomarker,
-        statistic=name.statistic,
-        region=name.region,
-        sector=name.sector,
-        slab=name.slab,
-        family=definition.family,
-    )
-
-
-def _sentence(definition: Definition, name: ColumnName) -> str:
-    parts = [definition.sentence.rstrip(".")]
-    if name.statistic:
-        parts.append(f"{_STATISTIC_TEXT[name.statistic]} over {definition.over}")
-    if name.structure in _STRUCTURE_TEXT:
-        parts.append(_STRUCTURE_TEXT[name.structure])
-    if name.region:
-        parts.append(_REGION_TEXT.get(name.region, name.region))
-    return "; ".join(parts) + "."
 
 
 class _View(Mapping[str, Any]):

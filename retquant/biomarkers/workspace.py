@@ -17,7 +17,7 @@ import numpy as np
 
 from retquant.anatomy.anatomy import Anatomy
 from retquant.anatomy.coverage import coverage
-from retquant.anatomy.regions import Region, WholeField, visible_area, zone
+from retquant.anatomy.regions import SECTORED, Region, place, visible_area
 from retquant.vessels.clip import clip, long_enough
 from retquant.vessels.graph import Nodes, VesselGraph
 
@@ -41,6 +41,7 @@ class MeasureInputs:
     quality: Mapping[str, float] = default(
         default_factory=lambda: MappingProxyType({})
     )  # name without "quality_"
+    photograph: np.ndarray | None = None  # (H, W, 3) uint8 RGB; None where only masks are known
 
 
 class Workspace:
@@ -48,22 +49,23 @@ class Workspace:
 
     def __init__(self, inputs: MeasureInputs) -> None:
         self.inputs = inputs
-        self._views: dict[tuple[str, str], View] = {}
-        self._regions: dict[str, RegionExtent] = {}
+        self._views: dict[tuple[str, str, str | None], View] = {}
+        self._regions: dict[tuple[str, str | None], RegionExtent] = {}
         self._coverage: dict[str, np.ndarray] = {}
 
-    def view(self, structure: str, region: str) -> View:
-        """One structure in one region; the structure's graph must be among the inputs."""
-        key = (structure, region)
+    def view(self, structure: str, region: str = "fov", sector: str | None = None) -> View:
+        """One structure in one region; a vessel's graph must be among the inputs once it is looked at."""
+        key = (structure, region, sector)
         if key not in self._views:
-            self._views[key] = View(self, structure, region)
+            self._views[key] = View(self, structure, region, sector)
         return self._views[key]
 
-    def region(self, name: str) -> RegionExtent:
-        """A region with its area; a zone needs the disc."""
-        if name not in self._regions:
-            self._regions[name] = RegionExtent(name, self.inputs)
-        return self._regions[name]
+    def region(self, name: str, sector: str | None = None) -> RegionExtent:
+        """A region with its area; raises ValueError where a landmark that places it is unknown."""
+        key = (name, sector)
+        if key not in self._regions:
+            self._regions[key] = RegionExtent(name, self.inputs, sector=sector)
+        return self._regions[key]
 
     def coverage(self, structure: str) -> np.ndarray:
         """(H, W) float32, share of each pixel that a structure covers."""
@@ -75,16 +77,10 @@ class Workspace:
 class RegionExtent:
     """A region against this image's field of view."""
 
-    def __init__(self, name: str, inputs: MeasureInputs) -> None:
-        disc = inputs.anatomy.disc
+    def __init__(self, name: str, inputs: MeasureInputs, *, sector: str | None = None) -> None:
         self.name = name
         self._fov = inputs.fov
-        if name == "fov":
-            self.region: Region = WholeField(fov=inputs.fov)
-        elif disc is not None:
-            self.region = zone(name, disc)
-        else:
-            raise ValueError(f"{name} cannot be placed: the disc is not known")
+        self.region: Region = place(name, inputs.anatomy, inputs.fov, sector=sector)
 
     @cached_property
     def visible_area_px(self) -> float:
@@ -106,11 +102,12 @@ class RegionExtent:
 class View:
     """One structure in one region, in pixels: what a biomarker's function is given."""
 
-    def __init__(self, workspace: Workspace, structure: str, region: str) -> None:
+    def __init__(self, workspace: Workspace, structure: str, region: str, sector: str | None = None) -> None:
         self.workspace = workspace
         self.inputs = workspace.inputs
         self.structure = structure
-        self.extent = workspace.region(region)
+        self.sector = sector  # of the region, or of the structure itself where its biomarker has no region
+        self.extent = workspace.region(region, sector if region in SECTORED else None)
         self._shared: dict[str, Any] = {}
 
     def shared(self, name: str, compute: Callable[[View], Any]) -> Any:
