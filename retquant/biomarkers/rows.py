@@ -13,6 +13,7 @@ import numpy as np
 
 from retquant.anatomy.regions import ZONES, zone
 from retquant.biomarkers.tortuosity import find_pieces, tortuosity_grisan, tortuosity_hart1
+from retquant.biomarkers.trees import find_trees
 from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
 
 Table = dict[str, np.ndarray]
@@ -24,7 +25,8 @@ def segment_table(inputs: MeasureInputs) -> Table:
     """One row a vessel segment of each structure, whole segments of the whole field.
 
     Tortuosity is NaN for segments that are too short to enter it (`is_long_enough`); `in_zone_b` and
-    `in_zone_c` are true where any part of the segment lies in that zone.
+    `in_zone_c` are true where any part of the segment lies in that zone. What concerns trees is None for segments
+    of no tree, and for all where the disc is not known.
     """
     return _stack(inputs, _segments)
 
@@ -71,9 +73,24 @@ def _segments(view: View, um_per_px: float) -> Table:
         "tortuosity_hart1": tortuosity_hart1(view),
         "tortuosity_grisan_per_mm": tortuosity_grisan(view) / um_per_px * 1000.0,
         "inflections": find_pieces(view).count - 1,
+        **_tree_columns(view),
         **{name: np.logical_or.reduceat(inside, starts) if count else inside
            for name, inside in _zone_flags(view.inputs, graph.points).items()},
     }  # fmt: skip
+
+
+def _tree_columns(view: View) -> Table:
+    names = ("tree", "parent_segment", "strahler_order", "downstream_ends", "tree_is_cut")
+    if view.inputs.anatomy.disc is None:
+        return {name: np.full(len(view.whole), None) for name in names}
+    trees = view.shared("trees", find_trees)
+    is_cut = trees.is_cut[trees.tree] if len(trees) else np.zeros(len(trees.tree), dtype=bool)
+    columns = (trees.tree, trees.parent, trees.order, trees.ends, is_cut)
+    known = (trees.tree >= 0, trees.parent >= 0, *[trees.tree >= 0] * 3)
+    return {
+        name: np.where(is_known, values.astype(object), None)
+        for name, values, is_known in zip(names, columns, known, strict=True)
+    }
 
 
 def _bifurcations(view: View, um_per_px: float) -> Table:

@@ -114,6 +114,13 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
         ),
         _number("tortuosity_grisan_per_mm", "1/mm", "Grisan's tortuosity density of the segment."),
         _index("inflections", "Places where the segment's curvature changes its sign."),
+        _index("tree", "Number of the disc-rooted tree within image and structure, from 0; empty in none."),
+        _index(
+            "parent_segment", "Segment upstream, towards the disc; empty at a tree's root and in no tree."
+        ),
+        _index("strahler_order", "Strahler's order of the segment in its tree, from 1; empty in none."),
+        _index("downstream_ends", "Ends of the tree downstream of the segment; empty in no tree."),
+        _flag("tree_is_cut", "The border of the field cuts the segment's tree; empty in no tree."),
         *_ZONES,
     ),
     "bifurcations": (
