@@ -9,13 +9,14 @@ from retquant.biomarkers.workspace import View
 
 VESSELS = ("vessel", "artery", "vein")
 REGIONS = ("fov", "zone_b", "zone_c")
+HALVES = ("superior_half", "inferior_half", "nasal_half", "temporal_half")
 
 
 @biomarker(
     unit="um",
     reference="Patton2006",
     structures=VESSELS,
-    regions=REGIONS,
+    regions=REGIONS + HALVES,
     over="segments",
     statistics=("mean", "median", "std", "p90", "length_weighted"),
     aliases=("vessel width", "vessel diameter"),

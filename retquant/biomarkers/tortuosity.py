@@ -20,10 +20,13 @@ from retquant.vessels.graph import VesselGraph
 DEAD_BAND = 0.02  # of 1/calibre: a flatter stretch has no sign of curvature; 0.05 px of jitter stays below it
 LEAST_TURN = 0.1  # rad, 6 degrees: a bend that turns less is no piece of its own
 
+REGIONS = ("fov", "zone_b", "zone_c")
+HALVES = ("superior_half", "inferior_half", "nasal_half", "temporal_half")
+
 per_segment = partial(
     biomarker,
     structures=("vessel", "artery", "vein"),
-    regions=("fov", "zone_b", "zone_c"),
+    regions=REGIONS,
     over="segments",
     statistics=("median", "p90", "length_weighted"),
     direction="higher_is_worse",
@@ -31,7 +34,10 @@ per_segment = partial(
 
 
 @per_segment(
-    unit="1", reference="Hart1999", aliases=("distance tortuosity", "distance factor", "arc-chord ratio")
+    unit="1",
+    reference="Hart1999",
+    regions=REGIONS + HALVES,
+    aliases=("distance tortuosity", "distance factor", "arc-chord ratio"),
 )
 def tortuosity_hart1(view: View) -> np.ndarray:
     """Arc length of a segment divided by its chord, 1 for a straight vessel.

@@ -163,7 +163,8 @@ def _half_plane(
     The share is the distribution function of the sum of two uniform variables of widths |normal_row| and
     |normal_col|.
     """
-    wide = np.maximum(np.abs(normal_row), np.abs(normal_col))
+    # the middle of an ellipse has no normal; there `inside` is large and any direction gives 1
+    wide = np.maximum(np.maximum(np.abs(normal_row), np.abs(normal_col)), 1e-6)
     narrow = np.minimum(np.abs(normal_row), np.abs(normal_col))
     is_aligned = narrow < 1e-6  # the quotient below would be noise over noise
     narrow = np.where(is_aligned, 1e-6, narrow)

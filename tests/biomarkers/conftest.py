@@ -108,9 +108,17 @@ def shape_inputs(
     disc: Disc | None = None,
     fov: np.ndarray | None = None,
     draw: bool = False,
+    eye: str | None = None,
 ) -> MeasureInputs:
-    """A phantom as `measure` takes it, its graphs from geometry; the masks are drawn only where asked for."""
+    """A phantom as `measure` takes it, its graphs from geometry; the masks are drawn only where asked for.
+
+    Disc and cup, where the phantom has them, become masks as well; the disc's place is its geometry's own.
+    """
     targets, graphs = {}, {}
+    for area in ("disc", "cup"):
+        if getattr(shape, area) is not None:
+            share = np.rint(shape.coverage(area) * 255).astype(np.uint8)
+            targets[area] = TargetMask(probability=share, source="manifest")
     for structure, tubes in shape.tubes.items():
         share = shape.coverage(structure) if draw else np.zeros(shape.size, np.float32)
         targets[structure] = TargetMask(probability=np.rint(share * 255).astype(np.uint8), source="manifest")
@@ -126,9 +134,9 @@ def shape_inputs(
         segmentation=Segmentation(targets=targets),
         anatomy=Anatomy(
             disc=disc,
-            fovea=None,
+            fovea=shape.fovea,
             scale=scale or Scale(um_per_px=shape.um_per_px, source="um_per_px"),
-            eye=None,
+            eye=eye,
         ),
         graphs=graphs,
     )
