@@ -32,6 +32,7 @@ def associate(
     biomarkers: Sequence[str] = ("*",),
     eyes: str = "auto",
     kind: str = "auto",
+    gate: bool = False,
     out: Path | None = None,
 ) -> Associations:
     """Test every biomarker against one outcome, two eyes of a person never counted as two people.
@@ -55,6 +56,8 @@ def associate(
         "both": by eye, clustered by person.
     kind : str
         "auto", "binary" or "continuous".
+    gate : bool
+        Leave out values of pictures whose quality is below what the biomarker needs; a DataFrame is taken as it is.
     out : Path, optional
         Folder that gets `associations.parquet` and `associations.html`.
 
@@ -63,7 +66,7 @@ def associate(
     AssociationError
         Labels, outcome or covariates do not allow the analysis.
     """
-    found = read_results(results)
+    found = read_results(results, gate=gate)
     images = found.images
     exclusions: list[Exclusion] = []
     notes: list[str] = []

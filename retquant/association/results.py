@@ -21,8 +21,11 @@ class Results:
     missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # biomarker -> reason -> images
 
 
-def read_results(results: Path | str | pd.DataFrame) -> Results:
+def read_results(results: Path | str | pd.DataFrame, *, gate: bool = False) -> Results:
     """Read a run's folder, or take a DataFrame as `load_biomarkers` returns it.
+
+    With `gate` a folder's values of pictures that are not good enough for them are left out and count as missing
+    with `low_quality`.
 
     Raises
     ------
@@ -34,8 +37,11 @@ def read_results(results: Path | str | pd.DataFrame) -> Results:
     if isinstance(results, pd.DataFrame):
         found = Results(images=results.reset_index(drop=True), source="a DataFrame")
     else:
-        images = load_biomarkers(results)
-        found = Results(images=images, source=str(results), missing=_reasons(results))
+        images = load_biomarkers(results, gate=gate)
+        reasons = _reasons(results)
+        for name, count in images.attrs.get("gated", {}).items():
+            reasons.setdefault(name, {})["low_quality"] = count
+        found = Results(images=images, source=str(results), missing=reasons)
     if "image_id" not in found.images.columns:
         raise AssociationError(
             "there is no column image_id", where=found.source, remedy="pass what load_biomarkers returns"

@@ -19,6 +19,9 @@ def associate(
     covariates: Annotated[str, typer.Option(help="Columns to adjust for, separated by commas.")] = "",
     biomarkers: Annotated[str, typer.Option(help="Globs of biomarkers, separated by commas.")] = "*",
     eyes: Annotated[str, typer.Option(help="auto, person or eye: what a row of the analysis is.")] = "auto",
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Leave out values of pictures not good enough for them.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for table and page [default: DIR/associations].")
     ] = None,
@@ -35,6 +38,7 @@ def associate(
         covariates=_names(covariates),
         biomarkers=_names(biomarkers),
         eyes=eyes,
+        gate=gate,
     )
     folder = out or results / "associations"
     folder.mkdir(parents=True, exist_ok=True)

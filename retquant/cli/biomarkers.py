@@ -42,6 +42,7 @@ def show(
 ) -> None:
     """Show one biomarker's definition, unit, region rule and source."""
     from retquant.biomarkers import BIOMARKERS
+    from retquant.biomarkers.gates import gates, needed_text
     from retquant.cli.outcome import say_json
 
     if name not in BIOMARKERS:
@@ -52,6 +53,9 @@ def show(
             f"there is no biomarker {name!r}", remedy=", ".join(near) if near else "retquant biomarkers list"
         )
     facts = _as_dict(BIOMARKERS[name])
+    needed = gates().get(BIOMARKERS[name].definition_id, {})
+    if needed:
+        facts["needs_quality"] = tuple(needed_text(measure, level) for measure, level in needed.items())
     if as_json:
         say_json(facts)
         return

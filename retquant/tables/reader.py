@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from retquant.errors import OutputError
 from retquant.tables.eyes import one_row_a_person
+from retquant.tables.fitness import quality_columns, without_unfit
 from retquant.tables.parts import read_file, readable_files
 
 Eyes = Literal["both", "mean", "right", "random", "worse"]
@@ -26,6 +27,7 @@ def load_biomarkers(
     *,
     eyes: Eyes = "both",
     join: pd.DataFrame | str | Path | None = None,
+    gate: bool = False,
 ) -> pd.DataFrame:
     """Biomarkers of a run with the labels and covariates of its manifest, in its order, as a DataFrame.
 
@@ -43,6 +45,9 @@ def load_biomarkers(
     join : DataFrame or path, optional
         More columns (CSV or Parquet when a path), matched on `image_id` where they have it, else on
         `participant_id`.
+    gate : bool
+        Leave out values of pictures whose quality is below what the biomarker needs (`retquant biomarkers show
+        NAME` says what); `.attrs["gated"]` tells how many of each.
 
     Returns
     -------
@@ -58,6 +63,12 @@ def load_biomarkers(
     schema = _schema(out, "biomarkers")
     names = _chosen(out, schema, columns)
     values = _read(out, "biomarkers", ["image_id", *names])
+    taken: dict[str, int] = {}
+    if gate:
+        asked = [name for name in quality_columns() if name in schema.names]
+        quality = _read(out, "biomarkers", asked)
+        ids = {name: _text(schema.field(name), "definition_id") for name in names}
+        values, taken = without_unfit(values, quality, definitions=ids, names=names)
     people = _read(out, "participants", None)
     table = _without_clashes(people, names).merge(values, on="image_id", how="inner", validate="one_to_one")
     if join is not None:
@@ -68,6 +79,8 @@ def load_biomarkers(
     kept = [name for name in names if name in table]
     table.attrs["units"] = {name: _text(schema.field(name), "unit") for name in kept}
     table.attrs["definitions"] = {name: _text(schema.field(name), "definition") for name in kept}
+    if gate:
+        table.attrs["gated"] = taken
     if left_out := [name for name in names if name not in table]:
         table.attrs["without_direction"] = left_out
     return table
