@@ -181,6 +181,7 @@ def _inputs(
         anatomy=anatomy,
         graphs=graphs,
         quality=quality.measures,
+        photograph=image.pixels,
     )
 
 

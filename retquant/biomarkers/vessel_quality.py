@@ -48,7 +48,7 @@ POSITIONS = np.linspace(-REACH, REACH, STEPS)
     direction="higher_is_better",
 )
 def vessel_sharpness(workspace: Workspace) -> Measurement:
-    """How steep vessels' edges are in green, the share of their depth gained over 1 % of the field, median over segments.
+    """Steepness of vessel edges in green, share of their depth gained over 1 % of the field; median over segments.
 
     The steepest slope of a segment's mean profile, over the depth of its middle below the background on both sides.
     An edge blurred by a Gaussian of s hundredths of the field's diameter reads 0.40/s; it does not depend on where a
@@ -77,7 +77,7 @@ def vessel_sharpness(workspace: Workspace) -> Measurement:
     direction="higher_is_better",
 )
 def vessel_contrast_to_noise(workspace: Workspace) -> Measurement:
-    """Depth of vessels in green over the standard deviation of the background beside them, median over segments.
+    """Depth of vessels in green over the standard deviation of the background beside them; median over segments.
 
     The deviation is that between places about a calibre apart along the vessel, so that uneven light is no noise.
     """
