@@ -23,6 +23,7 @@ ORDER = (
     ("anatomy",),
     ("vessels",),
     ("biomarkers",),
+    ("compatibility",),
     ("tables",),
     ("association",),
     ("report",),

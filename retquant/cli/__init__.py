@@ -10,6 +10,7 @@ from retquant.cli import (
     associate,
     biomarkers,
     cohort,
+    convert,
     evaluate,
     manifest,
     models,
@@ -35,6 +36,7 @@ app.add_typer(models.app, name="models")
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(associate.associate)
+app.command()(convert.convert)
 
 
 def _version(wanted: bool) -> None:

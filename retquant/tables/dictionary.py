@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from retquant.compatibility import names_elsewhere
 from retquant.tables.parts import write_part
 from retquant.tables.schemas import (
     DICTIONARY,
@@ -34,6 +35,23 @@ def write_dictionary(out: Path, columns: Iterable[BiomarkerColumn], *, facts: Ma
     write_part(out, "dictionary", dictionary_table(columns), stem="0", facts=dict(facts))
 
 
+def full_definition(column: BiomarkerColumn) -> str:
+    """All that a reader needs to hold a column's numbers beside others': formula, rules, source, other names."""
+    parts = [
+        f"{column.definition_id}, version {column.version} [{column.reference}]:",
+        column.definition,
+        column.notes,
+    ]
+    if column.aliases:
+        parts.append(f"Also called {', '.join(column.aliases)}.")
+    elsewhere = {
+        f"{entry.program} {entry.theirs} ({entry.comparable})": None for entry in names_elsewhere(column.name)
+    }
+    if elsewhere:
+        parts.append(f"Elsewhere: {'; '.join(elsewhere)}.")
+    return " ".join(part for part in parts if part)
+
+
 def _biomarker_rows(column: BiomarkerColumn) -> list[dict[str, str]]:
     row = {
         "table": "biomarkers",
@@ -47,6 +65,7 @@ def _biomarker_rows(column: BiomarkerColumn) -> list[dict[str, str]]:
         "direction": column.direction,
         "modalities": " ".join(column.modalities),
         "derived_from": column.derived_from or "",
+        "definitions": full_definition(column),
     }
     if not column.has_standard_error:
         return [row]

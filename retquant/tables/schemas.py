@@ -24,6 +24,10 @@ class BiomarkerColumn(Protocol):
     @property
     def definition(self) -> str: ...
     @property
+    def notes(self) -> str: ...
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
+    @property
     def definition_id(self) -> str: ...
     @property
     def version(self) -> int: ...
@@ -194,6 +198,11 @@ DICTIONARY = (
     _text("direction", "higher_is_better, higher_is_worse or neither."),
     _text("modalities", "Kinds of image that have it."),
     _text("derived_from", "Columns that it is a function of."),
+    _text(
+        "definitions",
+        "The whole definition: formula with its version and source, rules, other names, and what AutoMorph, VascX and "
+        "PVBM call it, each with whether its numbers are comparable.",
+    ),
 )
 
 CHUNK_TABLES = (*TABLES, "biomarkers")
