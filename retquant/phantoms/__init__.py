@@ -12,24 +12,31 @@ from retquant.phantoms.areas import (
     spokes,
 )
 from retquant.phantoms.branching import binary_tree, crossing, murray_junction, y_junction
-from retquant.phantoms.cohort import CohortDesign, Person, draw_people, write_cohort
+from retquant.phantoms.cohort import write_cohort
 from retquant.phantoms.coverage import block_coverage, ellipse_coverage, render_coverage
 from retquant.phantoms.curves import koch_curve, quarter_circle, sine_vessel, straight_vessel
 from retquant.phantoms.eye import Eye, EyeTraits, simple_eye
 from retquant.phantoms.geometry import Block, Ellipse, Tube
+from retquant.phantoms.people import CohortDesign, Disease, Person, draw_people
 from retquant.phantoms.photograph import PhotographStyle, photograph
 from retquant.phantoms.shape import Shape
+from retquant.phantoms.truth import Crossing, Junction, Tree, Vessel, raster_truth
 
 __all__ = [
     "Block",
     "CohortDesign",
+    "Crossing",
+    "Disease",
     "Ellipse",
     "Eye",
     "EyeTraits",
+    "Junction",
     "Person",
     "PhotographStyle",
     "Shape",
+    "Tree",
     "Tube",
+    "Vessel",
     "binary_tree",
     "block_coverage",
     "crossing",
@@ -43,6 +50,7 @@ __all__ = [
     "parallel_vessels",
     "photograph",
     "quarter_circle",
+    "raster_truth",
     "render_coverage",
     "sierpinski_carpet",
     "simple_eye",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,20 @@ from retquant.errors import ConfigError
 from retquant.phantoms.eye_frame import FIELD_MM, EyeFrame
 from retquant.phantoms.geometry import Ellipse
 from retquant.phantoms.growth import Growth, draw_courses
-from retquant.phantoms.record import list_segments, whole_image_truth
+from retquant.phantoms.nicking import Notch, nick_veins
+from retquant.phantoms.record import list_segments, vessels_in_field, whole_image_truth
 from retquant.phantoms.shape import Shape
 from retquant.phantoms.trees import segments_of
+from retquant.phantoms.truth import (
+    Crossing,
+    Junction,
+    Tree,
+    Vessel,
+    eye_truth,
+    find_crossings,
+    find_junctions,
+    find_trees,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +39,8 @@ class EyeTraits:
     vein_tortuosity: float = 1.0
     dropout: float = 0.0  # share of vessel length lost, 0 to 0.6
     cup_to_disc: float = 0.4  # ratio of diameters
+    nicking: float = 0.0  # deepest notch of a vein beside an artery that crosses it, share of its calibre
+    avascular: float = 1.0  # factor of the radius about the fovea that vessels keep out of
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -35,6 +50,8 @@ class EyeTraits:
             ("vein_tortuosity", 0.0, 4.0),
             ("dropout", 0.0, 0.6),
             ("cup_to_disc", 0.1, 0.95),
+            ("nicking", 0.0, 0.8),
+            ("avascular", 1.0, 3.0),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -47,22 +64,78 @@ class EyeTraits:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Eye:
-    """A grown eye: its geometry as a `Shape`, and `record`, everything known of it, ready for JSON.
-
-    `record["segments"]` lists each vessel with its class, tree, parent, daughters, radius, polyline and lengths (in
-    pixels, clipped at the field's edge); `record["truth"]` holds the figures of the whole image, also found as
-    `shape.truth`.
-    """
+    """A grown eye: its geometry as a `Shape`, its vessels up to the field's edge, and all that is true of them."""
 
     seed: int
     eye: str  # OD | OS
     traits: EyeTraits
     shape: Shape
-    record: dict[str, Any]
+    vessels: tuple[Vessel, ...]
+    drawn: Mapping[str, np.ndarray]  # (H, W) float32, what of artery, vein and fov each pixel holds
+    notches: tuple[Notch, ...] = ()
 
     def coverage(self, structure: str) -> np.ndarray:
         """(H, W) float32 share of each pixel that `structure` covers, inside the field."""
-        return self.shape.coverage(structure) * self.shape.coverage("fov")
+        if structure == "vessel":
+            return np.maximum(self.coverage("artery"), self.coverage("vein"))
+        share = self.drawn[structure] if structure in self.drawn else self.shape.coverage(structure)
+        return np.asarray(share * self.drawn["fov"])
+
+    @cached_property
+    def junctions(self) -> tuple[Junction, ...]:
+        """The bifurcations inside the field."""
+        return tuple(find_junctions(self.vessels))
+
+    @cached_property
+    def crossings(self) -> tuple[Crossing, ...]:
+        """Where an artery and a vein cross inside the field."""
+        return tuple(find_crossings(self.vessels, [(notch.position, notch.depth) for notch in self.notches]))
+
+    @cached_property
+    def trees(self) -> tuple[Tree, ...]:
+        """The trees as far as the field shows them."""
+        return tuple(find_trees(self.vessels))
+
+    @cached_property
+    def truth(self) -> dict[str, float]:
+        """Biomarker column -> true value in the column's unit; see `eye_truth`. `raster_truth` knows the rest."""
+        return eye_truth(
+            self.shape,
+            self.eye,
+            drawn=self.drawn,
+            vessels=self.vessels,
+            junctions=self.junctions,
+            crossings=self.crossings,
+            trees=self.trees,
+        )
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """Everything known of the eye, ready for JSON.
+
+        `segments` lists each vessel with its class, tree, parent, daughters, order, calibres, polyline and lengths
+        (in pixels, clipped at the field's edge), `junctions`, `crossings` and `trees` what they make; `truth` holds
+        the figures of the whole image in pixels, also found as `shape.truth`, and `biomarkers` the true value of each
+        column.
+        """
+        assert self.shape.disc is not None and self.shape.cup is not None and self.shape.fov is not None
+        return {
+            "seed": self.seed,
+            "eye": self.eye,
+            "size": list(self.shape.size),
+            "um_per_px": self.shape.um_per_px,
+            "traits": asdict(self.traits),
+            "disc": _plain(self.shape.disc),
+            "cup": _plain(self.shape.cup),
+            "fovea": list(self.shape.fovea or ()),
+            "field": _plain(self.shape.fov),
+            "truth": dict(self.shape.truth),
+            "biomarkers": dict(self.truth),
+            "segments": list_segments(self.vessels),
+            "junctions": [junction.as_record() for junction in self.junctions],
+            "crossings": [crossing.as_record() for crossing in self.crossings],
+            "trees": [tree.as_record() for tree in self.trees],
+        }
 
 
 def simple_eye(
@@ -96,13 +169,19 @@ def simple_eye(
     )
     arteries, veins = Growth(plans, growth_rng).run()
     segments = {
-        "artery": segments_of(arteries, loss_rng, dropout=traits.dropout),
-        "vein": segments_of(veins, loss_rng, dropout=traits.dropout),
+        name: segments_of(
+            forest, loss_rng, dropout=traits.dropout, bare=frame.foveal_circle(traits.avascular)
+        )
+        for name, forest in (("artery", arteries), ("vein", veins))
     }
     tubes = {
         "artery": frame.tubes(segments["artery"], artery_um * traits.artery_calibre),
         "vein": frame.tubes(segments["vein"], vein_um * traits.vein_calibre),
     }
+    notches: tuple[Notch, ...] = ()
+    if traits.nicking:
+        rng = np.random.default_rng([seed, 4])
+        tubes["vein"], notches = nick_veins(tubes["artery"], tubes["vein"], traits.nicking, rng)
     disc = frame.disc
     rim = (disc.semi_axes[0] * cup_ratio, disc.semi_axes[1] * cup_ratio)
     shape = Shape(
@@ -115,21 +194,10 @@ def simple_eye(
         fovea=frame.fovea,
         um_per_px=1000 / frame.px_per_mm,
     )
-    listed = list_segments(shape, segments)
-    shape = replace(shape, truth=whole_image_truth(shape, listed))
-    record: dict[str, Any] = {
-        "seed": seed,
-        "eye": eye,
-        "size": list(size),
-        "um_per_px": shape.um_per_px,
-        "traits": asdict(traits),
-        "disc": _plain(disc),
-        "fovea": list(frame.fovea),
-        "field": _plain(frame.fov),
-        "truth": dict(shape.truth),
-        "segments": listed,
-    }
-    return Eye(seed=seed, eye=eye, traits=traits, shape=shape, record=record)
+    vessels = vessels_in_field(shape, segments)
+    drawn = {structure: shape.coverage(structure) for structure in ("artery", "vein", "fov")}
+    shape = replace(shape, truth=whole_image_truth(shape, list_segments(vessels), drawn))
+    return Eye(seed=seed, eye=eye, traits=traits, shape=shape, vessels=vessels, drawn=drawn, notches=notches)
 
 
 def _plain(ellipse: Ellipse) -> dict[str, Any]:

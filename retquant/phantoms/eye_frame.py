@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retquant.phantoms.geometry import Ellipse, Tube
-from retquant.phantoms.growth import Course, GrowthPlan
+from retquant.phantoms.growth import AVASCULAR_MM, Course, GrowthPlan
 from retquant.phantoms.trees import TreeSegment
 
 FIELD_MM = 13.05  # 45 degrees at 0.290 mm a degree (Bennett 1994, axial length 24 mm)
@@ -82,6 +82,10 @@ class EyeFrame:
             Tube(points=self.pixels(segment.points), diameter=unit_px * np.cbrt(segment.flow))
             for segment in segments
         )
+
+    def foveal_circle(self, factor: float) -> tuple[float, float, float] | None:
+        """(x, y, radius) mm of a circle about the fovea `factor` times that in which nothing grows; None for 1."""
+        return (self.fovea_mm, 0.0, AVASCULAR_MM * factor) if factor > 1 else None
 
     @property
     def disc(self) -> Ellipse:

@@ -18,7 +18,7 @@ FAMILY_STEPS = 9  # relatives that close along the tree may be close in space
 _CLEAR_MM = 0.26  # least gap between vessels of one class
 _TRUNKS_MM = 0.04  # the same between trunks, which are close at the disc
 _BESIDE_MM = 0.10  # least gap between an artery and a vein that run alongside
-_AVASCULAR_MM = 0.5  # no vessel nearer to the fovea
+AVASCULAR_MM = 0.5  # no vessel nearer to the fovea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +235,7 @@ class Growth:
         plan, forest = self.plans[tip.forest], self.forests[tip.forest]
         if np.hypot(*(there - plan.field_center)) > plan.field_radius_mm * 1.02:
             return False
-        if np.hypot(there[0] - plan.fovea_mm, there[1]) < _AVASCULAR_MM:
+        if np.hypot(there[0] - plan.fovea_mm, there[1]) < AVASCULAR_MM:
             return False
         near = _near(forest, there, tip.radius + (_TRUNKS_MM if tip.course else _CLEAR_MM))
         if len(near):

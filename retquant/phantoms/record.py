@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,58 +12,86 @@ from retquant.phantoms.areas import central_equivalent
 from retquant.phantoms.geometry import Ellipse, Tube
 from retquant.phantoms.shape import Shape
 from retquant.phantoms.trees import TreeSegment
+from retquant.phantoms.truth.trees import strahler_orders
+from retquant.phantoms.truth.vessel import Vessel
 
 
-def list_segments(shape: Shape, segments: Mapping[str, Sequence[TreeSegment]]) -> list[dict[str, Any]]:
-    """One entry a vessel segment that reaches into the field, clipped at its edge; lengths in pixels.
-
-    `id` numbers the segments of the whole eye, `parent` and `daughters` refer to it; `is_cut` marks a vessel that
-    the field's edge cuts.
-    """
+def vessels_in_field(shape: Shape, segments: Mapping[str, Sequence[TreeSegment]]) -> tuple[Vessel, ...]:
+    """The vessel segments that reach into the field, clipped at its edge and numbered, parents before daughters."""
     assert shape.fov is not None
-    listed: list[dict[str, Any]] = []
+    found: list[Vessel] = []
     for structure, trees in segments.items():
         ids: dict[int, int] = {}
         for index, (segment, tube) in enumerate(zip(trees, shape.tubes[structure], strict=True)):
             points, is_cut = _clip(tube, shape.fov)
             if len(points) < 2 or (segment.parent >= 0 and segment.parent not in ids):
                 continue
-            ids[index] = len(listed)
-            calibres = 2 * tube.radii[: len(points)]
-            length = float(np.hypot(*np.diff(points, axis=0).T).sum())
-            chord = float(np.hypot(*(points[-1] - points[0])))
+            ids[index] = len(found)
             parent = ids[segment.parent] if segment.parent >= 0 else None
             if parent is not None:
-                listed[parent]["daughters"].append(len(listed))
-            listed.append(
-                {
-                    "id": len(listed),
-                    "structure": structure,
-                    "tree": segment.tree,
-                    "parent": parent,
-                    "daughters": [],
-                    "calibre_px": float(np.median(calibres)),
-                    "calibre_first_px": float(calibres[0]),
-                    "calibre_last_px": float(calibres[-1]),
-                    "length_px": length,
-                    "chord_px": chord,
-                    "tortuosity_hart1": length / chord,
-                    "is_cut": is_cut,
-                    "polyline_px": points.round(3).tolist(),
-                }
+                above = found[parent]
+                found[parent] = replace(above, daughters=(*above.daughters, len(found)))
+            found.append(
+                Vessel(
+                    id=len(found),
+                    structure=structure,
+                    tree=segment.tree,
+                    parent=parent,
+                    daughters=(),
+                    points=points,
+                    calibre=2 * tube.radii[: len(points)],
+                    is_cut=is_cut,
+                )
             )
+    return tuple(found)
+
+
+def list_segments(vessels: Sequence[Vessel]) -> list[dict[str, Any]]:
+    """One entry a vessel for JSON; lengths in pixels.
+
+    `id` numbers the vessels of the whole eye, `parent` and `daughters` refer to it; `is_cut` marks a vessel that the
+    field's edge cuts.
+    """
+    orders = strahler_orders(vessels)
+    listed = []
+    for vessel in vessels:
+        points, calibres = vessel.points, vessel.calibre
+        length = float(np.hypot(*np.diff(points, axis=0).T).sum())
+        chord = float(np.hypot(*(points[-1] - points[0])))
+        listed.append(
+            {
+                "id": vessel.id,
+                "structure": vessel.structure,
+                "tree": vessel.tree,
+                "parent": vessel.parent,
+                "daughters": list(vessel.daughters),
+                "strahler_order": orders[vessel.id],
+                "calibre_px": float(np.median(calibres)),
+                "calibre_first_px": float(calibres[0]),
+                "calibre_last_px": float(calibres[-1]),
+                "length_px": length,
+                "chord_px": chord,
+                "tortuosity_hart1": length / chord,
+                "is_cut": vessel.is_cut,
+                "polyline_px": points.round(3).tolist(),
+                "calibre_along_px": calibres.round(4).tolist(),
+            }
+        )
     return listed
 
 
-def whole_image_truth(shape: Shape, listed: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def whole_image_truth(
+    shape: Shape, listed: Sequence[Mapping[str, Any]], drawn: Mapping[str, np.ndarray]
+) -> dict[str, float]:
     """Figures of the whole field by quantity, with the structure first: `artery_area_density`, ...
 
+    `drawn` holds the coverage of artery, vein and fov.
     A root inside the disc counts among `end_points`. Medians are over segments of at least four calibres and 0.3 disc
     radii. Central equivalents take one calibre for each vessel that crosses the ring of 2 to 3 disc radii: its median
     inside the ring before it branches.
     """
     assert shape.disc is not None
-    field = shape.coverage("fov")
+    field = drawn["fov"]
     field_area = float(field.sum(dtype=float))
     truth = {
         "disc_radius_px": shape.disc.radius,
@@ -78,7 +107,7 @@ def whole_image_truth(shape: Shape, listed: Sequence[Mapping[str, Any]]) -> dict
             for entry in mine
             if entry["length_px"] >= max(4 * entry["calibre_px"], 0.3 * shape.disc.radius)
         ]
-        covered = float((shape.coverage(structure) * field).sum(dtype=float))
+        covered = float((drawn[structure] * field).sum(dtype=float))
         free_ends = sum(not entry["daughters"] and not entry["is_cut"] for entry in mine)
         truth |= {
             f"{structure}_branch_points": float(sum(len(entry["daughters"]) == 2 for entry in mine)),

@@ -29,16 +29,24 @@ class TreeSegment:
     flow: np.ndarray  # (P,) blood flow at each point, any unit; the radius goes with its cube root
 
 
-def segments_of(forest: Forest, rng: np.random.Generator, *, dropout: float = 0.0) -> list[TreeSegment]:
+def segments_of(
+    forest: Forest,
+    rng: np.random.Generator,
+    *,
+    dropout: float = 0.0,
+    bare: tuple[float, float, float] | None = None,
+) -> list[TreeSegment]:
     """The segments of a forest, parents before daughters.
 
-    `dropout` removes random small branches until that share of the length is gone; what is left obeys Murray's
-    law.
+    `bare` is a circle (x, y, radius; mm) that vessels end at. `dropout` removes random small branches until that
+    share of the length is gone; what is left obeys Murray's law.
     """
     children: list[list[int]] = [[] for _ in range(len(forest))]
     for node, parent in enumerate(forest.parent):
         if parent >= 0:
             children[parent].append(node)
+    if bare is not None:
+        _end_at(bare, forest, children)
     _prune_stubs(forest, children)
     _drop_out(forest, children, rng, dropout)
     _prune_stubs(forest, children)
@@ -77,6 +85,15 @@ def _prune_stubs(forest: Forest, children: list[list[int]]) -> None:
         fork = forest.parent[node]
         if fork >= 0 and steps < _STUB_STEPS:
             children[fork].remove(node)
+
+
+def _end_at(circle: tuple[float, float, float], forest: Forest, children: list[list[int]]) -> None:
+    """Take away whatever lies in the circle, and what grew from it."""
+    x, y, radius = circle
+    inside = np.hypot(*(forest.position - (x, y)).T) < radius
+    for node in np.flatnonzero(inside).tolist():
+        if forest.parent[node] >= 0 and node in children[forest.parent[node]]:
+            children[forest.parent[node]].remove(node)
 
 
 def _drop_out(forest: Forest, children: list[list[int]], rng: np.random.Generator, share: float) -> None:

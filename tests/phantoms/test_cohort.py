@@ -11,6 +11,7 @@ from PIL import Image
 
 from retquant.errors import ConfigError
 from retquant.phantoms import CohortDesign, draw_people, simple_eye, write_cohort
+from retquant.phantoms.cohort import EyeWriter, eye_plans, write_tables
 
 DESIGN = CohortDesign(size=(160, 160), masked=0.5, one_eyed=0.34, picture="png")
 
@@ -66,11 +67,11 @@ def test_writing_twice_gives_the_same_bytes(cohort: Path, tmp_path: Path) -> Non
 
 def test_the_labels_are_planted_in_the_traits() -> None:
     people = draw_people(60, seed=8)
-    ill = [t.artery_calibre for p in people for t in p.traits if p.hypertension]
-    well = [t.artery_calibre for p in people for t in p.traits if not p.hypertension]
+    ill = [t.artery_calibre for p in people for t in p.traits if p.labels["hypertension"]]
+    well = [t.artery_calibre for p in people for t in p.traits if not p.labels["hypertension"]]
     assert np.mean(ill) / np.mean(well) == pytest.approx(0.8, abs=0.03)
     assert max(ill) < min(well)
-    winding = [(p.hba1c, t.vein_tortuosity) for p in people for t in p.traits]
+    winding = [(p.labels["hba1c"], t.vein_tortuosity) for p in people for t in p.traits]
     assert np.corrcoef(np.array(winding).T)[0, 1] > 0.9
     ages = [(p.age, t.artery_calibre) for p in people for t in p.traits]
     assert abs(np.corrcoef(np.array(ages).T)[0, 1]) < 0.35
@@ -78,10 +79,10 @@ def test_the_labels_are_planted_in_the_traits() -> None:
 
 def test_shares_are_met_and_two_eyes_of_a_person_are_alike() -> None:
     people = draw_people(20, seed=3, design=CohortDesign(hypertensive=0.4, one_eyed=0.2, masked=0.5))
-    assert sum(p.hypertension for p in people) == 8
+    assert sum(p.labels["hypertension"] for p in people) == 8
     assert sum(len(p.eyes) == 1 for p in people) == 4
     assert sum(p.has_masks for p in people) == 10
-    assert 3 <= sum(p.has_masks for p in people if p.hypertension) <= 5
+    assert 3 <= sum(p.has_masks for p in people if p.labels["hypertension"]) <= 5
     gaps = [abs(p.traits[0].artery_calibre - p.traits[1].artery_calibre) for p in people if len(p.eyes) == 2]
     assert np.mean(gaps) < 0.04
 
@@ -93,6 +94,21 @@ def test_a_cohort_of_nobody_and_impossible_shares_are_refused() -> None:
         CohortDesign(one_eyed=2)
     with pytest.raises(ConfigError, match="picture is 'bmp'"):
         CohortDesign(picture="bmp")
+
+
+def test_the_committed_example_is_what_is_drawn_today(tmp_path: Path) -> None:
+    folder = Path(__file__).resolve().parents[2] / "examples" / "cohort"
+    design = CohortDesign(size=(700, 700), masked=1.0, masked_eyes=1)  # as in examples/make_cohort.py
+    plans = eye_plans(12, 2024, design=design)
+    written = [EyeWriter(tmp_path)(plan) for plan in plans[:2]]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 5  # two pictures and three masks
+    for path in files:
+        assert path.read_bytes() == (folder / path.relative_to(tmp_path)).read_bytes(), path.name
+    write_tables(tmp_path, written)
+    for name in ("manifest.csv", "truth.csv"):
+        committed = (folder / name).read_text(encoding="utf-8").splitlines()
+        assert (tmp_path / name).read_text(encoding="utf-8").splitlines() == committed[:3]
 
 
 def test_the_committed_example_is_whole() -> None:

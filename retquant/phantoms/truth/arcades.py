@@ -1,0 +1,61 @@
+"""The main temporal arcades of a digital eye: how wide they open, and the parabola that they follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from retquant.phantoms.truth.vessel import Vessel
+
+RING = (0.67, 0.79)  # of the disc-fovea distance, from the disc's centre
+
+
+def main_courses(vessels: Sequence[Vessel]) -> list[np.ndarray]:
+    """(P, 2) pixels for each tree: its centre line from the root, following the wider daughter at each junction."""
+    by_id = {v.id: v for v in vessels}
+    courses = []
+    for root in (v for v in vessels if v.parent is None):
+        line, here = [root.points], root
+        while here.daughters:
+            here = max((by_id[d] for d in here.daughters), key=lambda v: float(v.calibre[0]))
+            line.append(here.points[1:])
+        courses.append(np.concatenate(line))
+    return courses
+
+
+def temporal_arcades(
+    vessels: Sequence[Vessel], disc: tuple[float, float], fovea: tuple[float, float]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """(P, 2) points (along, across) of the upper and the lower main arcade of one class, in disc-fovea distances.
+
+    Along the axis from disc to fovea, and across it, upwards in the picture for the first of the two. None where no
+    main course of a tree runs through the ring on that side of the axis, temporal of the disc.
+    """
+    axis = np.subtract(fovea, disc)
+    span = float(np.hypot(*axis))
+    along = axis / span
+    up = np.array([along[1], -along[0]]) if along[1] < 0 else np.array([-along[1], along[0]])
+    best: dict[bool, tuple[float, np.ndarray]] = {}
+    for course in main_courses(vessels):
+        local = (course - disc) @ np.column_stack([along, up]) / span
+        away = np.hypot(*local.T)
+        inside = (away >= RING[0]) & (away <= RING[1])
+        if not inside.any() or local[inside, 0].mean() <= 0:
+            continue
+        is_upper = bool(local[inside, 1].mean() > 0)
+        height = abs(float(local[inside, 1].mean()))
+        if is_upper not in best or height > best[is_upper][0]:
+            best[is_upper] = (height, local)
+    upper, lower = (best[side][1] if side in best else None for side in (True, False))
+    return upper, lower
+
+
+def arcade_angle(upper: np.ndarray, lower: np.ndarray) -> float:
+    """Degrees at the disc's centre between the two arcades' mean directions inside the ring."""
+    bearings = []
+    for arcade in (upper, lower):
+        away = np.hypot(*arcade.T)
+        inside = arcade[(away >= RING[0]) & (away <= RING[1])]
+        bearings.append(np.arctan2(inside[:, 1], inside[:, 0]).mean())
+    return float(np.degrees(bearings[0] - bearings[1]))
