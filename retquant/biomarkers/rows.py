@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from retquant.anatomy.regions import ZONES, zone
+from retquant.biomarkers.av_crossings import av_crossings
 from retquant.biomarkers.tortuosity import find_pieces, tortuosity_grisan, tortuosity_hart1
 from retquant.biomarkers.trees import find_trees
 from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
@@ -37,8 +38,15 @@ def bifurcation_table(inputs: MeasureInputs) -> Table:
 
 
 def crossing_table(inputs: MeasureInputs) -> Table:
-    """One row a crossing within each structure."""
-    return _stack(inputs, _crossings)
+    """One row a crossing within each structure, and one where an artery and a vein cross (structure `av`).
+
+    Angle, segments, calibres and nicking are those of the latter.
+    """
+    within = _stack(inputs, _crossings)
+    if not {"artery", "vein"} <= set(inputs.graphs):
+        return within
+    between = _av_crossings(inputs)
+    return {name: np.concatenate([between[name], values]) for name, values in within.items()}
 
 
 def _stack(inputs: MeasureInputs, rows: Callable[[View, float], Table]) -> Table:
@@ -117,14 +125,48 @@ def _bifurcations(view: View, um_per_px: float) -> Table:
     }
 
 
+_OF_AV_ONLY = (
+    *("angle_deg", "artery_segment", "vein_segment"),
+    *("artery_calibre_px", "vein_calibre_px", "vein_beside_px", "vein_away_px"),
+    *("artery_calibre_um", "vein_calibre_um", "vein_beside_um", "vein_away_um"),
+    "nicking",
+)
+
+
 def _crossings(view: View, um_per_px: float) -> Table:
     position = view.whole.crossings
+    count = len(position)
     return {
-        "structure": np.full(len(position), view.structure),
-        "crossing": np.arange(len(position)),
+        "structure": np.full(count, view.structure),
+        "crossing": np.arange(count),
         "x": position[:, 1],
         "y": position[:, 0],
+        **{name: np.full(count, None if name.endswith("_segment") else math.nan) for name in _OF_AV_ONLY},
         **_zone_flags(view.inputs, position),
+    }
+
+
+def _av_crossings(inputs: MeasureInputs) -> Table:
+    found = av_crossings(Workspace(inputs))
+    um_per_px = inputs.anatomy.scale.um_per_px or math.nan
+    widths = {
+        "artery_calibre": found.artery_calibre,
+        "vein_calibre": found.vein_calibre,
+        "vein_beside": found.vein_beside,
+        "vein_away": found.vein_away,
+    }
+    return {
+        "structure": np.full(len(found), "av"),
+        "crossing": np.arange(len(found)),
+        "x": found.position[:, 1],
+        "y": found.position[:, 0],
+        "angle_deg": found.angle,
+        "artery_segment": found.artery.astype(object),
+        "vein_segment": found.vein.astype(object),
+        **{f"{name}_px": values for name, values in widths.items()},
+        **{f"{name}_um": values * um_per_px for name, values in widths.items()},
+        "nicking": found.nicking,
+        **_zone_flags(inputs, found.position),
     }
 
 

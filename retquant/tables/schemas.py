@@ -90,6 +90,7 @@ _ZONES = (
         "Any part lies 2 to 5 disc radii from the disc's centre; false where the disc is unknown.",
     ),
 )
+_AV_ONLY = "empty but where an artery and a vein cross."
 _IN_UM = "{}; empty where the scale is unknown."
 
 TABLES: Mapping[str, tuple[TableColumn, ...]] = {
@@ -148,10 +149,22 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
     ),
     "crossings": (
         IMAGE_ID,
-        _STRUCTURE,
+        _text("structure", "What crosses: av for an artery and a vein, else two vessels of the structure."),
         _index("crossing", "Number of the crossing within image and structure, from 0."),
         _X,
         _Y,
+        _number("angle_deg", "deg", f"Angle between the centre lines, 0 to 90; {_AV_ONLY}"),
+        _index("artery_segment", f"Segment of the artery; {_AV_ONLY}"),
+        _index("vein_segment", f"Segment of the vein; {_AV_ONLY}"),
+        _number("artery_calibre_px", "px", f"Width of the artery near the crossing; {_AV_ONLY}"),
+        _number("vein_calibre_px", "px", f"Width of the vein near the crossing; {_AV_ONLY}"),
+        _number("vein_beside_px", "px", f"Width of the vein next to the artery; {_AV_ONLY}"),
+        _number("vein_away_px", "px", f"Width of the vein one to two calibres from the artery; {_AV_ONLY}"),
+        _number("artery_calibre_um", "um", _IN_UM.format("Width of the artery near the crossing")),
+        _number("vein_calibre_um", "um", _IN_UM.format("Width of the vein near the crossing")),
+        _number("vein_beside_um", "um", _IN_UM.format("Width of the vein next to the artery")),
+        _number("vein_away_um", "um", _IN_UM.format("Width of the vein one to two calibres from the artery")),
+        _number("nicking", "1", f"Share of its width that the vein has lost next to the artery; {_AV_ONLY}"),
         *_ZONES,
     ),
     "quality": (

@@ -1,0 +1,204 @@
+"""Where an artery's centre line crosses a vein's, and how wide both are there.
+
+Both graphs are of one image, each built from its own mask. Where labels interrupt one vessel under the other, its
+graph bridges the gap (`vessels.gaps`), and the crossing is found on the bridge. Two vessels that twine cross an odd
+number of times in one place if they change sides, which counts once, and an even number of times if they only
+touch, which counts nothing.
+
+Shapes: X crossings, P points of a graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retquant.vessels.graph import VesselGraph
+from retquant.vessels.packing import arc_positions, owner
+
+BESIDE_CALIBRES = 0.25
+"""The vein beside the artery: up to this many of its calibres from the artery's edge."""
+
+AWAY_CALIBRES = (1.0, 2.0)
+"""The vein's own calibre: this far from the artery's edge, in its calibres."""
+
+LEAST_ANGLE_DEG = 30.0
+"""Below this angle a vein runs in the artery's shadow for more than two artery calibres, and is not measured."""
+
+LEAST_CALIBRE_PX = 4.0
+"""Under this width a quarter of a calibre beside the artery is less than the map's own blur."""
+
+_LOCAL_CALIBRES = 3.0  # to either side of the crossing, for a vessel's own calibre there
+_WINDOW = 5  # positions at which a stretch of the vein is read
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AVCrossings:
+    """One entry a point at which an artery and a vein cross."""
+
+    position: np.ndarray  # (X, 2) float, (row, col) pixels
+    angle: np.ndarray  # (X,) degrees between the centre lines, 0 to 90
+    artery: np.ndarray  # (X,) int, segment of the artery graph
+    vein: np.ndarray  # (X,) int, segment of the vein graph
+    artery_calibre: np.ndarray  # (X,) pixels, near the crossing; NaN where it has no sample there
+    vein_calibre: np.ndarray  # (X,) pixels, near the crossing, both sides
+    vein_beside: np.ndarray  # (X,) pixels, next to the artery; NaN where it cannot be measured
+    vein_away: np.ndarray  # (X,) pixels, one to two calibres from the artery
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    @property
+    def nicking(self) -> np.ndarray:
+        """(X,) share of its calibre that the vein has lost beside the artery; negative where it is wider."""
+        return 1 - self.vein_beside / self.vein_away
+
+
+def find_av_crossings(artery: VesselGraph, vein: VesselGraph) -> AVCrossings:
+    """The crossings of the arteries and veins of one image, in order of artery, vein and place along it.
+
+    The vein is measured to both sides of the crossing, or to one where it ends or branches too soon on the other:
+    beside the artery as the mean up to a quarter of the vein's calibre from the artery's edge, away from it as the
+    median from one to two. The artery's edge lies half its calibre over the sine of the angle from the crossing.
+    """
+    step = _intersections(artery, vein)
+    arcs = [arc_positions(graph.points, graph.starts) for graph in (artery, vein)]
+    found = []
+    for first, second, at_first, at_second in _changes_of_side(artery, vein, arcs, step):
+        tangents = artery.tangent[first], vein.tangent[second]
+        angle = float(np.degrees(np.arccos(min(1.0, abs(float(tangents[0] @ tangents[1]))))))
+        segments = [
+            int(np.searchsorted(g.starts, p, "right")) - 1 for g, p in ((artery, first), (vein, second))
+        ]
+        along = [_profile(g, s, arc) for g, s, arc in zip((artery, vein), segments, arcs, strict=True)]
+        widths = [
+            _local_calibre(*profile, at) for profile, at in zip(along, (at_first, at_second), strict=True)
+        ]
+        beside, away = _beside_and_away(*along[1], at_second, angle=angle, artery=widths[0], vein=widths[1])
+        position = np.array(
+            [np.interp(at_second, *_line(vein, segments[1], arcs[1], axis)) for axis in (0, 1)]
+        )
+        found.append((position, angle, *segments, *widths, beside, away))
+    columns = list(zip(*found, strict=True)) if found else [()] * 8
+    return AVCrossings(
+        position=np.array(columns[0], dtype=float).reshape(-1, 2),
+        angle=np.array(columns[1], dtype=float),
+        artery=np.array(columns[2], dtype=np.intp),
+        vein=np.array(columns[3], dtype=np.intp),
+        artery_calibre=np.array(columns[4], dtype=float),
+        vein_calibre=np.array(columns[5], dtype=float),
+        vein_beside=np.array(columns[6], dtype=float),
+        vein_away=np.array(columns[7], dtype=float),
+    )
+
+
+def _intersections(first: VesselGraph, second: VesselGraph) -> np.ndarray:
+    """(K, 4): a point of each graph after which their centre lines cross, and the shares of those two steps."""
+    starts = [np.flatnonzero(graph.steps > 0) for graph in (first, second)]
+    if not all(len(begin) for begin in starts):
+        return np.zeros((0, 4))
+    from scipy.spatial import cKDTree
+
+    here = [graph.points[begin] for graph, begin in zip((first, second), starts, strict=True)]
+    run = [
+        graph.points[begin + 1] - at for graph, begin, at in zip((first, second), starts, here, strict=True)
+    ]
+    reach = sum(float(graph.steps.max()) for graph in (first, second)) / 2
+    trees = [cKDTree(at + step / 2) for at, step in zip(here, run, strict=True)]
+    near = trees[0].sparse_distance_matrix(trees[1], reach + 1e-9, output_type="ndarray")
+    i, j = near["i"], near["j"]
+    apart, along, across = here[1][j] - here[0][i], run[0][i], run[1][j]
+    turn = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (apart[:, 0] * across[:, 1] - apart[:, 1] * across[:, 0]) / turn
+        other = (apart[:, 0] * along[:, 1] - apart[:, 1] * along[:, 0]) / turn
+    # A step holds its first point and not its last, so that a crossing on a point counts once.
+    meets = (turn != 0) & (share >= 0) & (share < 1) & (other >= 0) & (other < 1)
+    return np.column_stack([starts[0][i], starts[1][j], share, other])[meets]
+
+
+def _changes_of_side(
+    artery: VesselGraph, vein: VesselGraph, arcs: list[np.ndarray], step: np.ndarray
+) -> list[tuple[int, int, float, float]]:
+    """Artery point, vein point and both arc positions of each crossing; intersections of one place are one."""
+    if not len(step):
+        return []
+    first, second = step[:, 0].astype(np.intp), step[:, 1].astype(np.intp)
+    at_first = arcs[0][first] + step[:, 2] * artery.steps[first]
+    at_second = arcs[1][second] + step[:, 3] * vein.steps[second]
+    pair = np.column_stack([owner(artery.starts)[first], owner(vein.starts)[second]])
+    order = np.lexsort((at_second, pair[:, 1], pair[:, 0]))
+    reach = _typical(artery)[pair[:, 0]] + _typical(vein)[pair[:, 1]]
+    apart = np.ones(len(order), dtype=bool)
+    before, after = order[:-1], order[1:]
+    apart[1:] = (pair[before] != pair[after]).any(axis=1)
+    apart[1:] |= at_second[after] - at_second[before] > reach[after]
+    groups = np.split(order, np.flatnonzero(apart)[1:])
+    middles = [int(group[len(group) // 2]) for group in groups if len(group) % 2]
+    return [(int(first[k]), int(second[k]), float(at_first[k]), float(at_second[k])) for k in middles]
+
+
+def _typical(graph: VesselGraph) -> np.ndarray:
+    """(B,) pixels across each segment, at least one; known also where no sample was kept."""
+    width = [
+        np.nanmedian(w) if np.isfinite(w).any() else 1.0 for w in np.split(graph.calibre, graph.starts[1:-1])
+    ]
+    return np.maximum(np.array(width), 1.0)
+
+
+def _line(graph: VesselGraph, segment: int, arc: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    run = graph.segment(segment)
+    return arc[run], graph.points[run, axis]
+
+
+def _profile(graph: VesselGraph, segment: int, arc: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Arc positions and calibres of a segment's samples that were kept, and the pixels between points."""
+    run = graph.segment(segment)
+    known = np.isfinite(graph.calibre[run])
+    spacing = float(graph.arc_length[segment]) / max(run.stop - run.start - 1, 1)
+    return arc[run][known], graph.calibre[run][known], spacing
+
+
+def _local_calibre(at: np.ndarray, width: np.ndarray, spacing: float, crossing: float) -> float:
+    """Pixels: median within three calibres of the crossing, NaN where there is no sample."""
+    if not len(width):
+        return np.nan
+    near = np.abs(at - crossing) <= _LOCAL_CALIBRES * float(np.median(width)) + spacing
+    return float(np.median(width[near])) if near.any() else np.nan
+
+
+def _beside_and_away(
+    at: np.ndarray,
+    width: np.ndarray,
+    spacing: float,
+    crossing: float,
+    *,
+    angle: float,
+    artery: float,
+    vein: float,
+) -> tuple[float, float]:
+    """Pixels across the vein next to the artery and away from it; NaN where neither side has both."""
+    if not (np.isfinite(artery) and vein >= LEAST_CALIBRE_PX and angle >= LEAST_ANGLE_DEG):
+        return np.nan, np.nan
+    edge = artery / 2 / np.sin(np.radians(angle))
+    sides = []
+    for sign in (-1.0, 1.0):
+        close, far = (
+            _read(at, width, crossing + sign * (edge + np.linspace(low, high, _WINDOW) * vein), spacing)
+            for low, high in ((0.0, BESIDE_CALIBRES), AWAY_CALIBRES)
+        )
+        sides.append((float(np.mean(close)), float(np.median(far))))
+    kept = [side for side in sides if np.isfinite(side).all()]
+    if not kept:
+        return np.nan, np.nan
+    beside, away = np.mean(kept, axis=0)
+    return float(beside), float(away)
+
+
+def _read(at: np.ndarray, width: np.ndarray, wanted: np.ndarray, spacing: float) -> np.ndarray:
+    """Calibre at the wanted positions, straight between samples; NaN where samples were dropped or end."""
+    after = np.searchsorted(at, wanted)
+    low, high = np.clip(after - 1, 0, len(at) - 1), np.clip(after, 0, len(at) - 1)
+    known = (wanted >= at[0]) & (wanted <= at[-1]) & (at[high] - at[low] <= 2.5 * spacing)
+    return np.where(known, np.interp(wanted, at, width), np.nan)
