@@ -3,6 +3,8 @@
 None of it has clinical meaning: it exists so that every number of the toolkit can be held against a known answer.
 """
 
+from retquant.phantoms.angiogram import angiogram
+from retquant.phantoms.angiogram_style import AngiogramStyle, Saccade
 from retquant.phantoms.areas import (
     filled_square,
     foveal_zone,
@@ -16,13 +18,17 @@ from retquant.phantoms.cohort import write_cohort
 from retquant.phantoms.coverage import block_coverage, ellipse_coverage, render_coverage
 from retquant.phantoms.curves import koch_curve, quarter_circle, sine_vessel, straight_vessel
 from retquant.phantoms.eye import Eye, EyeTraits, simple_eye
+from retquant.phantoms.faz_outline import HarmonicOutline, Polygon, polygon_coverage
 from retquant.phantoms.geometry import Block, Ellipse, Tube
+from retquant.phantoms.octa_graph import OctaGraph
+from retquant.phantoms.octa_retina import OctaRetina, OctaTraits, octa_retina
 from retquant.phantoms.people import CohortDesign, Disease, Person, draw_people
 from retquant.phantoms.photograph import PhotographStyle, photograph
 from retquant.phantoms.shape import Shape
 from retquant.phantoms.truth import Crossing, Junction, Tree, Vessel, raster_truth
 
 __all__ = [
+    "AngiogramStyle",
     "Block",
     "CohortDesign",
     "Crossing",
@@ -30,13 +36,20 @@ __all__ = [
     "Ellipse",
     "Eye",
     "EyeTraits",
+    "HarmonicOutline",
     "Junction",
+    "OctaGraph",
+    "OctaRetina",
+    "OctaTraits",
     "Person",
     "PhotographStyle",
+    "Polygon",
+    "Saccade",
     "Shape",
     "Tree",
     "Tube",
     "Vessel",
+    "angiogram",
     "binary_tree",
     "block_coverage",
     "crossing",
@@ -47,8 +60,10 @@ __all__ = [
     "full_image",
     "koch_curve",
     "murray_junction",
+    "octa_retina",
     "parallel_vessels",
     "photograph",
+    "polygon_coverage",
     "quarter_circle",
     "raster_truth",
     "render_coverage",

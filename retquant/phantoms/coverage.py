@@ -48,7 +48,7 @@ def ellipse_coverage(ellipse: Ellipse, size: tuple[int, int]) -> np.ndarray:
     slope_along, slope_across = slope_along / steepness, slope_across / steepness
     normal_row = turn[0] * slope_along - turn[1] * slope_across
     normal_col = turn[1] * slope_along + turn[0] * slope_across
-    image[window] = _half_plane(inside, normal_row, normal_col)
+    image[window] = half_plane_share(inside, normal_row, normal_col)
     return image
 
 
@@ -151,11 +151,11 @@ def _strip(
     normal_col: float | np.ndarray,
 ) -> np.ndarray:
     """Share of a pixel within `half_width` of a line `offset` from its centre; exact for thin strips too."""
-    near = _half_plane(half_width - offset, normal_row, normal_col)
-    return near - _half_plane(-half_width - offset, normal_row, normal_col)
+    near = half_plane_share(half_width - offset, normal_row, normal_col)
+    return near - half_plane_share(-half_width - offset, normal_row, normal_col)
 
 
-def _half_plane(
+def half_plane_share(
     inside: np.ndarray, normal_row: float | np.ndarray, normal_col: float | np.ndarray
 ) -> np.ndarray:
     """Share of a unit square in a half-plane whose edge lies `inside` beyond the square's centre.

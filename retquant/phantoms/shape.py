@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from retquant.phantoms.coverage import block_coverage, ellipse_coverage, render_coverage
+from retquant.phantoms.faz_outline import Polygon, polygon_coverage
 from retquant.phantoms.geometry import Block, Ellipse, Move, Tube, resize_by, shift_by, turn_about
 
 _CURVATURES: Mapping[str, int] = {
@@ -44,7 +45,7 @@ class Shape:
     blocks: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)  # filled areas, by structure
     disc: Ellipse | None = None
     cup: Ellipse | None = None
-    faz: Ellipse | None = None
+    faz: Ellipse | Polygon | None = None
     fov: Ellipse | None = None  # None: the whole frame
     fovea: tuple[float, float] | None = None  # (row, col) pixels
     um_per_px: float = 5.0
@@ -57,10 +58,12 @@ class Shape:
         areas.
         """
         if structure in ("disc", "cup", "faz", "fov"):
-            ellipse: Ellipse | None = getattr(self, structure)
-            if ellipse is None:
+            area: Ellipse | Polygon | None = getattr(self, structure)
+            if area is None:
                 return np.full(self.size, float(structure == "fov"), dtype=np.float32)
-            return ellipse_coverage(ellipse, self.size)
+            if isinstance(area, Polygon):
+                return polygon_coverage(area, self.size)
+            return ellipse_coverage(area, self.size)
         if structure == "vessel" and "vessel" not in {**self.tubes, **self.blocks}:
             return np.maximum(self.coverage("artery"), self.coverage("vein"))
         drawn = render_coverage(self.tubes.get(structure, ()), self.size)
@@ -104,7 +107,7 @@ class Shape:
             },
             disc=move_ellipse(self.disc),
             cup=move_ellipse(self.cup),
-            faz=move_ellipse(self.faz),
+            faz=None if self.faz is None else self.faz.moved(move, factor=factor, turn_deg=turn_deg),
             fov=move_ellipse(self.fov),
             fovea=None if fovea is None else (float(fovea[0]), float(fovea[1])),
         )

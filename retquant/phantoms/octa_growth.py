@@ -1,0 +1,352 @@
+"""Grows the arteries and veins of an OCTA field by space colonisation, in millimetres from the frame's corner.
+
+Tissue points that lack oxygen draw arteries to them; once an artery has come near they draw veins. Distances shrink
+as the retina "expands", so that wide vessels come first and capillaries last; a superficial stage (SVC) is followed by
+a deeper, finer one (DVC). Figures: Kreitner et al., IEEE Trans Med Imaging 2024; the code is our own, in two
+dimensions, and artery and vein trees are never joined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retquant.phantoms.faz_outline import HarmonicOutline
+
+TERMINAL_MM = 0.0025  # radius of a capillary
+ROOT_CAP_MM = 0.055  # no vessel has a larger radius
+_CELL_MM = 0.01  # of the raster of oxygenated tissue
+_CAPILLARY_REACH_MM = 0.0235  # tissue nearer than this to a capillary has oxygen
+_CAPILLARY_MM = 0.010  # vessels of a larger radius give off little oxygen
+_SMALLEST_STEP_MM = 0.04
+_CIRCLING_MM = 1.05  # within this distance of the fovea vessels bend round it
+_CIRCLING_FROM = 0.15  # share of a stage after which they do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One vascular plexus: how far its vessels see and how closely they are packed at first, in millimetres."""
+
+    name: str
+    iterations: int
+    expansion: float  # growth of all distances' divisor an iteration
+    between_sinks: float
+    kill: float
+    perception: float
+    cone_deg: float  # full angle
+    inertia: float
+    kappa: float  # Murray's exponent
+    circling_floor: float
+
+
+STAGES = (
+    Stage(
+        name="svc",
+        iterations=50,
+        expansion=0.04,
+        between_sinks=0.135,
+        kill=0.135,
+        perception=0.2925,
+        cone_deg=50.0,
+        inertia=0.3,
+        kappa=2.55,
+        circling_floor=0.0,
+    ),
+    Stage(
+        name="dvc",
+        iterations=75,
+        expansion=0.04,
+        between_sinks=0.0675,
+        kill=0.0675,
+        perception=0.14625,
+        cone_deg=90.0,
+        inertia=0.0,
+        kappa=2.9,
+        circling_floor=0.01,
+    ),
+)
+_STEP_MM = 0.1
+_SINKS_PER_MM2 = 1000 / 9  # tried an iteration; twice as many in three dimensions
+_DRAINED = 0.6  # veins come this much nearer to a point than arteries: else they are a quarter of the length
+_FORK_SPREAD = np.deg2rad(15.0)  # standard deviation of the directions to the sinks above which a tip forks
+
+
+class Forest:
+    """Trees of one class. N nodes in the order in which they grew, so that parents come before children."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.position = np.zeros((4096, 2))  # mm, (row, col)
+        self.heading = np.zeros((4096, 2))  # unit vector from the parent
+        self.parent = np.full(4096, -1)
+        self.children = np.zeros(4096, dtype=int)  # number of them
+        self.stage = np.zeros(4096, dtype=np.int8)  # index into STAGES
+        self.radius = np.full(4096, TERMINAL_MM)  # mm, of the edge from the parent
+
+    def add(self, position: np.ndarray, heading: np.ndarray, parent: np.ndarray, stage: int) -> np.ndarray:
+        """Indices of the new nodes."""
+        first, last = self.count, self.count + len(position)
+        while last > len(self.position):
+            for name in ("position", "heading", "parent", "children", "stage", "radius"):
+                table = getattr(self, name)
+                setattr(self, name, np.concatenate([table, np.zeros_like(table)]))
+        self.position[first:last], self.heading[first:last] = position, heading
+        self.parent[first:last], self.stage[first:last] = parent, stage
+        self.children[first:last], self.radius[first:last] = 0, TERMINAL_MM
+        np.add.at(self.children, parent[parent >= 0], 1)
+        self.count = last
+        return np.arange(first, last)
+
+    def update_radii(self) -> None:
+        """Murray's law from the ends up, with the exponent of the stage in which each node grew."""
+        kappas = np.array([stage.kappa for stage in STAGES]).take(self.stage[: self.count]).tolist()
+        parent, radius = self.parent[: self.count].tolist(), [0.0] * self.count
+        for node in range(self.count - 1, -1, -1):
+            kappa = kappas[node]
+            mine = radius[node] ** (1 / kappa) if radius[node] else TERMINAL_MM
+            radius[node] = mine = min(mine, ROOT_CAP_MM)
+            if parent[node] >= 0:
+                radius[parent[node]] += mine ** kappas[parent[node]]
+        self.radius[: self.count] = radius
+
+
+class _Sinks:
+    """Points that draw vessels of one forest, each with its nearest node that can still branch."""
+
+    def __init__(self, forest: Forest) -> None:
+        self.forest = forest
+        self.position = np.zeros((0, 2))
+        self.node = np.zeros(0, dtype=int)  # -1 where none is in sight
+        self.gap = np.zeros(0)  # mm to that node
+
+    def add(self, position: np.ndarray, perception: float) -> None:
+        node, gap = self._look(position, perception)
+        self.position = np.concatenate([self.position, position])
+        self.node, self.gap = np.concatenate([self.node, node]), np.concatenate([self.gap, gap])
+
+    def keep(self, chosen: np.ndarray) -> None:
+        self.position, self.node, self.gap = self.position[chosen], self.node[chosen], self.gap[chosen]
+
+    def look_again(self, perception: float) -> None:
+        """Find another node for the sinks whose node has forked."""
+        lost = np.flatnonzero((self.node >= 0) & (self.forest.children[self.node] > 1))
+        self.node[lost], self.gap[lost] = self._look(self.position[lost], perception)
+
+    def see(self, grown: np.ndarray, perception: float, kill: float) -> np.ndarray:
+        """Take notice of new nodes; (S,) whether one of them is within `kill`."""
+        from scipy.spatial import cKDTree
+
+        if not len(grown) or not len(self.position):
+            return np.zeros(len(self.position), dtype=bool)
+        tree = cKDTree(self.forest.position[grown], balanced_tree=False, compact_nodes=False)
+        gap, at = tree.query(self.position, distance_upper_bound=max(perception, kill))
+        nearer = np.flatnonzero(gap < np.where(self.node < 0, perception, self.gap))
+        self.node[nearer], self.gap[nearer] = grown[at[nearer]], gap[nearer]
+        return np.asarray(gap < kill)
+
+    def _look(self, position: np.ndarray, perception: float) -> tuple[np.ndarray, np.ndarray]:
+        from scipy.spatial import cKDTree
+
+        active = np.flatnonzero(
+            (self.forest.children[: self.forest.count] < 2) & (self.forest.parent[: self.forest.count] >= 0)
+        )
+        tree = cKDTree(self.forest.position[active], balanced_tree=False, compact_nodes=False)
+        gap, at = tree.query(position, distance_upper_bound=perception)
+        seen = np.isfinite(gap)
+        return np.where(seen, active[np.where(seen, at, 0)], -1), gap
+
+
+class Colonisation:
+    """The growth of both forests in a square field round one foveal avascular zone."""
+
+    def __init__(self, field_mm: float, faz: HarmonicOutline, rng: np.random.Generator) -> None:
+        self.field_mm, self.faz, self.rng = field_mm, faz, rng
+        self.artery, self.vein = Forest(), Forest()
+
+    def run(self, roots: int) -> tuple[Forest, Forest]:
+        """Both forests, from `roots` arteries and as many veins that alternate round the border."""
+        self._plant(roots)
+        for number, stage in enumerate(STAGES):
+            self._grow_stage(number, stage)
+        for forest in (self.artery, self.vein):
+            forest.update_radii()
+        return self.artery, self.vein
+
+    def _plant(self, roots: int) -> None:
+        share = (np.arange(2 * roots) + self.rng.uniform(0.15, 0.85, 2 * roots)) / (2 * roots)
+        side, along = np.divmod((share + self.rng.random()) % 1 * 4, 1)
+        along *= self.field_mm
+        normals = np.array([[1.0, 0.0], [0.0, -1.0], [-1.0, 0.0], [0.0, 1.0]])[side.astype(int)]  # inward
+        edge = self.field_mm
+        start = np.choose(
+            side.astype(int)[:, None],
+            [
+                np.column_stack([np.zeros_like(along), along]),
+                np.column_stack([along, np.full_like(along, edge)]),
+                np.column_stack([np.full_like(along, edge), edge - along]),
+                np.column_stack([edge - along, np.zeros_like(along)]),
+            ],
+        )
+        tangents = np.column_stack([-normals[:, 1], normals[:, 0]])
+        inward, sideways = self.rng.uniform(0.5, 1, 2 * roots), self.rng.uniform(-0.6, 0.6, 2 * roots)
+        heading = _units(inward[:, None] * normals + sideways[:, None] * tangents)
+        for forest, every in ((self.artery, slice(0, None, 2)), (self.vein, slice(1, None, 2))):
+            root = forest.add(start[every], heading[every], np.full(roots, -1), 0)
+            forest.add(start[every] + _STEP_MM * heading[every], heading[every], root, 0)
+
+    def _grow_stage(self, number: int, stage: Stage) -> None:
+        wanting, spent = _Sinks(self.artery), _Sinks(self.vein)  # oxygen; carbon dioxide to carry off
+        supplied = self._supplied_tissue()
+        idle = 0
+        for iteration in range(stage.iterations):
+            sigma = 1 + stage.expansion * iteration
+            kill, perception = stage.kill / sigma, stage.perception / sigma
+            if iteration % 10 == 9:
+                self.artery.update_radii()
+                self.vein.update_radii()
+                supplied = self._supplied_tissue()
+            wanting.add(self._new_sinks(wanting, supplied, stage.between_sinks / sigma), perception)
+            grown = self._grow(wanting, number, iteration, sigma)
+            is_fed = wanting.see(grown, perception, kill)
+            _mark(supplied, self.artery.position[grown], _CAPILLARY_REACH_MM)
+            fed = wanting.position[is_fed]
+            wanting.keep(~is_fed)
+            wanting.look_again(perception)
+            spent.add(fed[~self._is_near_vein(fed, _DRAINED * kill)], perception)
+            drained = spent.see(self._grow(spent, number, iteration, sigma), perception, _DRAINED * kill)
+            spent.keep(~drained)
+            spent.look_again(perception)
+            idle = 0 if is_fed.any() or drained.any() else idle + 1
+            if idle >= 5:
+                break
+
+    def _supplied_tissue(self) -> np.ndarray:
+        """Raster of where no sink may arise: near a capillary artery."""
+        cells = int(np.ceil(self.field_mm / _CELL_MM)) + 2
+        supplied = np.zeros((cells, cells), dtype=bool)
+        small = self.artery.radius[: self.artery.count] < _CAPILLARY_MM
+        _mark(supplied, self.artery.position[: self.artery.count][small], _CAPILLARY_REACH_MM)
+        return supplied
+
+    def _new_sinks(self, sinks: _Sinks, supplied: np.ndarray, between: float) -> np.ndarray:
+        """At most one to a cell of a shifting grid, outside the avascular zone and the supplied tissue."""
+        tried = self.rng.uniform(0, self.field_mm, (round(_SINKS_PER_MM2 * self.field_mm**2), 2))
+        cell = (tried / _CELL_MM).astype(int)
+        tried = tried[~supplied[cell[:, 0], cell[:, 1]] & ~self.faz.contains(tried)]
+        offset = self.rng.uniform(0, between, 2)
+        columns = int(self.field_mm / between) + 2
+        taken = np.zeros(columns**2, dtype=bool)
+        there = ((sinks.position + offset) / between).astype(int)
+        taken[there[:, 0] * columns + there[:, 1]] = True
+        here = ((tried + offset) / between).astype(int)
+        cell_of = here[:, 0] * columns + here[:, 1]
+        first = np.unique(cell_of, return_index=True)[1]
+        return tried[first[~taken[cell_of[first]]]]
+
+    def _is_near_vein(self, points: np.ndarray, reach: float) -> np.ndarray:
+        from scipy.spatial import cKDTree
+
+        tree = cKDTree(self.vein.position[: self.vein.count], balanced_tree=False, compact_nodes=False)
+        return np.asarray(np.isfinite(tree.query(points, distance_upper_bound=reach)[0]))
+
+    def _grow(self, sinks: _Sinks, number: int, iteration: int, sigma: float) -> np.ndarray:
+        """One step of every tip and side branch that sinks call for; the new nodes."""
+        stage, forest = STAGES[number], sinks.forest
+        seen = np.flatnonzero(sinks.node >= 0)
+        if not len(seen):
+            return np.zeros(0, dtype=int)
+        nodes, of = np.unique(sinks.node[seen], return_inverse=True)
+        to_sink = _units(sinks.position[seen] - forest.position[sinks.node[seen]])
+        heading = forest.heading[nodes]
+        ahead = heading[of]
+        angle = np.arctan2(
+            ahead[:, 0] * to_sink[:, 1] - ahead[:, 1] * to_sink[:, 0], np.sum(ahead * to_sink, axis=1)
+        )
+        half_cone = np.deg2rad(stage.cone_deg / 2)
+        is_tip = forest.children[nodes] == 0
+        in_cone = (np.abs(angle) <= half_cone) & is_tip[of]
+
+        def total(values: np.ndarray) -> np.ndarray:
+            return np.bincount(of[in_cone], weights=values[in_cone], minlength=len(nodes))
+
+        called = total(np.ones(len(of)))
+        safe = np.maximum(called, 1)
+        mean = total(angle) / safe
+        spread = np.sqrt(np.maximum(total(angle**2) / safe - mean**2, 0))
+        pull = np.column_stack([total(to_sink[:, 0]), total(to_sink[:, 1])])
+        step = max(_STEP_MM / sigma, _SMALLEST_STEP_MM)
+        fork = np.arccos(2 ** (2 / stage.kappa - 1))
+        forks = (called > 0) & (spread > _FORK_SPREAD)
+        runs = (called > 0) & ~forks
+        forward = stage.inertia * heading[runs] + (1 - stage.inertia) * _units(pull[runs])
+        if iteration >= _CIRCLING_FROM * stage.iterations:
+            forward = self._circling(forest.position[nodes[runs]], _units(forward), step, stage)
+        middle = _units(pull[forks])
+        side, sprouts = self._sprouts(forest, nodes, of, angle, stage, half_cone)
+        directions = [_units(forward), _turned(middle, fork), _turned(middle, -fork), side]
+        parents = np.concatenate([nodes[runs], nodes[forks], nodes[forks], sprouts])
+        direction = np.concatenate(directions)
+        position = forest.position[parents] + step * direction
+        allowed = ((position > 0) & (position < self.field_mm)).all(axis=1) & ~self.faz.contains(position)
+        return forest.add(position[allowed], direction[allowed], parents[allowed], number)
+
+    def _sprouts(
+        self,
+        forest: Forest,
+        nodes: np.ndarray,
+        of: np.ndarray,
+        angle: np.ndarray,
+        stage: Stage,
+        half_cone: float,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Directions of side branches at Murray's angle from nodes along a vessel, and those nodes."""
+        through = forest.radius[nodes]
+        joint = (through**stage.kappa + TERMINAL_MM**stage.kappa) ** (1 / stage.kappa)
+        cosine = (joint**4 + TERMINAL_MM**4 - through**4) / (2 * joint**2 * TERMINAL_MM**2)
+        leave = np.arccos(np.clip(cosine, -1, 1))
+        along = (forest.children[nodes] == 1)[of]
+        left, right = (
+            np.bincount(
+                of, weights=along & (np.abs(angle - sign * leave[of]) <= half_cone), minlength=len(nodes)
+            )
+            for sign in (1, -1)
+        )
+        chosen = np.flatnonzero(left + right > 0)
+        turn = np.where(left >= right, leave, -leave)[chosen]
+        return _turned(forest.heading[nodes[chosen]], turn), nodes[chosen]
+
+    def _circling(self, here: np.ndarray, forward: np.ndarray, step: float, stage: Stage) -> np.ndarray:
+        """The direction bent round the fovea, the more the nearer."""
+        outward = here + step * forward - self.faz.center
+        distance = np.hypot(*outward.T)
+        outward = outward / np.maximum(distance, 1e-9)[:, None]
+        tangent = np.column_stack([-outward[:, 1], outward[:, 0]])
+        tangent *= np.where(np.sum(tangent * forward, axis=1) < 0, -1, 1)[:, None]
+        # Published in units of a 3 mm box.
+        weight = np.sqrt(np.maximum((_CIRCLING_MM - distance) / 3, stage.circling_floor))[:, None]
+        return (1 - weight) * forward + weight * (0.7 * tangent + 0.3 * outward)
+
+
+def _mark(raster: np.ndarray, points: np.ndarray, reach: float) -> None:
+    """Set the cells within `reach` of each point."""
+    cells = int(np.ceil(reach / _CELL_MM))
+    rows, cols = np.mgrid[-cells : cells + 1, -cells : cells + 1]
+    disc = np.hypot(rows, cols) * _CELL_MM <= reach
+    at = (points / _CELL_MM).astype(int)[:, :, None] + np.stack([rows[disc], cols[disc]])[None]
+    np.clip(at, 0, len(raster) - 1, out=at)
+    raster[at[:, 0], at[:, 1]] = True
+
+
+def _turned(direction: np.ndarray, angle: np.ndarray | float) -> np.ndarray:
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.column_stack(
+        [
+            cosine * direction[:, 0] - sine * direction[:, 1],
+            sine * direction[:, 0] + cosine * direction[:, 1],
+        ]
+    )
+
+
+def _units(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.hypot(*vectors.T), 1e-12)[:, None]

@@ -1,0 +1,267 @@
+"""From the nodes of grown OCTA trees to smooth vessels: splines, tortuosity, the ring round the fovea, the border.
+
+A vessel is followed through its bifurcations into the thicker daughter (a chain), so that waves run on past side
+branches; the side branches are carried along. All truth is taken from the polylines made here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retquant.phantoms.faz_outline import HarmonicOutline
+from retquant.phantoms.octa_growth import Forest
+
+SPACING_MM = 0.005  # of a polyline's points
+_CARRIED_MM = 0.15  # along which a side branch returns from where its parent's wave has carried its root
+_WAVE = 0.3  # share of the published amplitudes that a healthy vessel has
+_CLEARANCE_MM = 0.008  # between the avascular zone and a centre line: the vessels there are capillaries
+
+
+@dataclass(slots=True)
+class Trees:
+    """Both forests as one list of N nodes, parents before children. Positions (row, col) in mm."""
+
+    position: np.ndarray  # (N, 2)
+    parent: np.ndarray  # (N,) -1 at a root
+    radius: np.ndarray  # (N,) mm, of the edge from the parent
+    plexus: np.ndarray  # (N,)
+    is_vein: np.ndarray  # (N,) bool
+    tree: np.ndarray  # (N,)
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    @classmethod
+    def of(cls, artery: Forest, vein: Forest) -> Trees:
+        counts = (artery.count, vein.count)
+        columns = {
+            name: [getattr(forest, name)[: forest.count] for forest in (artery, vein)]
+            for name in ("position", "parent", "radius", "stage")
+        }
+        columns["parent"][1] = np.where(columns["parent"][1] < 0, -1, columns["parent"][1] + counts[0])
+        parent = np.concatenate(columns["parent"])
+        tree = np.where(parent < 0, np.cumsum(parent < 0) - 1, 0)
+        for node, before in enumerate(parent.tolist()):
+            if before >= 0:
+                tree[node] = tree[before]
+        return cls(
+            position=np.concatenate(columns["position"]),
+            parent=parent,
+            radius=np.concatenate(columns["radius"]),
+            plexus=np.concatenate(columns["stage"]).astype(int),
+            is_vein=np.repeat([False, True], counts),
+            tree=tree,
+        )
+
+    @property
+    def children(self) -> np.ndarray:
+        """(N,) number of children."""
+        return np.bincount(self.parent[self.parent >= 0], minlength=len(self))
+
+    @property
+    def edge_length(self) -> np.ndarray:
+        """(N,) mm to the parent, 0 at a root."""
+        length = np.hypot(*(self.position - self.position[self.parent]).T)
+        return np.where(self.parent < 0, 0.0, length)
+
+    def kept(self, keep: np.ndarray) -> Trees:
+        """The trees without the other nodes, which must hold all that hangs on them."""
+        number = np.cumsum(keep) - 1
+        parent = self.parent[keep]
+        return Trees(
+            position=self.position[keep],
+            parent=np.where(parent < 0, -1, number[parent]),
+            radius=self.radius[keep],
+            plexus=self.plexus[keep],
+            is_vein=self.is_vein[keep],
+            tree=self.tree[keep],
+        )
+
+    def grown(self, position: np.ndarray, parent: np.ndarray, plexus: int) -> Trees:
+        """The trees with a further child at each of `parent`, of the parent's radius."""
+        return Trees(
+            position=np.concatenate([self.position, position]),
+            parent=np.concatenate([self.parent, parent]),
+            radius=np.concatenate([self.radius, self.radius[parent]]),
+            plexus=np.concatenate([self.plexus, np.full(len(parent), plexus)]),
+            is_vein=np.concatenate([self.is_vein, self.is_vein[parent]]),
+            tree=np.concatenate([self.tree, self.tree[parent]]),
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Lines:
+    """Smooth chains. S samples of all chains, one chain after another; K knots, the nodes that they pass."""
+
+    points: np.ndarray  # (S, 2) mm
+    knot_at: np.ndarray  # (K,) index of each knot's sample
+    knot_node: np.ndarray  # (K,) node
+    first_knot: np.ndarray  # (C,) index of each chain's first knot
+
+
+def smooth_lines(
+    trees: Trees, faz: HarmonicOutline, rng: np.random.Generator, *, artery_wave: float, vein_wave: float
+) -> Lines:
+    """Centripetal splines through the nodes with two sine waves added, kept out of the avascular zone."""
+    knot_node, chain = _chains(trees)
+    first_knot = np.flatnonzero(np.diff(chain, prepend=-1))
+    points, knot_at, knot_of = _splines(trees.position[knot_node], chain)
+    starts = knot_at[first_knot]
+    ends = np.append(starts[1:], len(points))
+    chain_of = np.repeat(np.arange(len(first_knot)), ends - starts)
+    step = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
+    step[starts] = 0
+    along = np.cumsum(step)
+    along -= np.repeat(along[starts], ends - starts)
+    radius = trees.radius[knot_node[knot_of]]
+    wave = np.where(trees.is_vein[knot_node[knot_of]], vein_wave, artery_wave) * _WAVE
+    shift = _waves(points, along, step, radius, wave, chain_of, rng)
+    # Waves die out where a chain begins and where it ends, so that joints stay joints.
+    length = along[ends - 1][chain_of]
+    taper = np.minimum(0.04 + 2 * radius, length / 2 + 1e-9)
+    shift *= np.clip(np.minimum(along, length - along) / taper, 0, 1)[:, None]
+    _carry(shift, along, chain_of, starts, ends, knot_at, knot_node, first_knot)
+    points = _pushed_out(points + shift, faz)
+    return Lines(points=points, knot_at=knot_at, knot_node=knot_node, first_knot=first_knot)
+
+
+def _chains(trees: Trees) -> tuple[np.ndarray, np.ndarray]:
+    """The nodes along each chain, its parent's node first, and the number of the chain of each."""
+    count = len(trees)
+    main = np.full(count, -1)
+    by_radius = np.argsort(trees.radius, kind="stable")  # the thickest child is written last
+    hanging = by_radius[trees.parent[by_radius] >= 0]
+    main[trees.parent[hanging]] = hanging
+    following = main.tolist()
+    order: list[int] = []
+    chain: list[int] = []
+    number = 0
+    parent = trees.parent.tolist()
+    for node in range(count):
+        if parent[node] >= 0 and following[parent[node]] == node:
+            continue  # it lies on its parent's chain
+        at = node
+        length = len(order)
+        if parent[node] >= 0:
+            order.append(parent[node])
+        while at >= 0:
+            order.append(at)
+            at = following[at]
+        if len(order) - length < 2:  # a root without vessel
+            del order[length:]
+            continue
+        chain += [number] * (len(order) - length)
+        number += 1
+    return np.array(order, dtype=int), np.array(chain, dtype=int)
+
+
+def _splines(knots: np.ndarray, chain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples of centripetal Catmull-Rom splines; the sample of each knot; the knot that ends each sample's piece."""
+    is_first = np.diff(chain, prepend=-1) != 0
+    is_last = np.append(is_first[1:], True)
+    piece = np.flatnonzero(~is_last)  # from this knot to the next
+    p1, p2 = knots[piece], knots[piece + 1]
+    p0 = np.where(is_first[piece][:, None], 2 * p1 - p2, knots[np.maximum(piece - 1, 0)])
+    p3 = np.where(is_last[piece + 1][:, None], 2 * p2 - p1, knots[np.minimum(piece + 2, len(knots) - 1)])
+    gaps = [np.sqrt(np.maximum(np.hypot(*(b - a).T), 1e-6)) for a, b in ((p0, p1), (p1, p2), (p2, p3))]
+    count = np.maximum(np.ceil(np.hypot(*(p2 - p1).T) * 1.08 / SPACING_MM).astype(int), 1)
+    # The first sample of a piece is its first knot; the last knot of a chain is added after its last piece.
+    total = count + is_last[piece + 1]
+    of = np.repeat(np.arange(len(piece)), total)
+    share = (np.arange(len(of)) - np.repeat(np.cumsum(total) - total, total)) / count[of]
+    t1, t2, t3 = gaps[0], gaps[0] + gaps[1], gaps[0] + gaps[1] + gaps[2]
+    t1, t2, t3 = (t[of][:, None] for t in (t1, t2, t3))
+    t = t1 + share[:, None] * (t2 - t1)
+    q0, q1, q2, q3 = p0[of], p1[of], p2[of], p3[of]
+    a1 = (t1 - t) / t1 * q0 + t / t1 * q1
+    a2 = (t2 - t) / (t2 - t1) * q1 + (t - t1) / (t2 - t1) * q2
+    a3 = (t3 - t) / (t3 - t2) * q2 + (t - t2) / (t3 - t2) * q3
+    b1 = (t2 - t) / t2 * a1 + t / t2 * a2
+    b2 = (t3 - t) / (t3 - t1) * a2 + (t - t1) / (t3 - t1) * a3
+    points = (t2 - t) / (t2 - t1) * b1 + (t - t1) / (t2 - t1) * b2
+    begin = np.cumsum(total) - total
+    knot_at = np.zeros(len(knots), dtype=int)
+    knot_at[piece] = begin
+    knot_at[is_last] = (begin + total - 1)[is_last[piece + 1]]
+    points[knot_at] = knots
+    return points, knot_at, piece[of] + 1
+
+
+def _waves(
+    points: np.ndarray,
+    along: np.ndarray,
+    step: np.ndarray,
+    radius: np.ndarray,
+    strength: np.ndarray,
+    chain_of: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """(S, 2) mm across each chain: a fine and a coarse sine wave (Brown et al., Nat Commun 2024)."""
+    chains = chain_of[-1] + 1
+    draw = {
+        name: rng.uniform(low, high, chains)[chain_of]
+        for name, low, high in (
+            ("swing", 1.0, 3.5),
+            ("fine", 15.0, 25.0),
+            ("coarse", 30.0, 50.0),
+            ("fine_phase", 0.0, 2 * np.pi),
+            ("coarse_phase", 0.0, 2 * np.pi),
+        )
+    }
+    fine_period = np.where(radius > 0.03, 1.0, radius * draw["fine"])
+    fine = 0.7 * np.maximum(0.010, radius * draw["swing"])
+    coarse = 0.3 * np.maximum(0.025, 2.5 * radius)
+    offset = fine * np.sin(np.cumsum(2 * np.pi * step / fine_period) + draw["fine_phase"])
+    offset += coarse * np.sin(np.cumsum(2 * np.pi * step / (radius * draw["coarse"])) + draw["coarse_phase"])
+    ahead = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
+    begins, finishes = along == 0, np.append(along[1:] == 0, True)
+    ahead[begins] = np.roll(points, -1, axis=0)[begins] - points[begins]
+    ahead[finishes] = points[finishes] - np.roll(points, 1, axis=0)[finishes]
+    ahead /= np.maximum(np.hypot(*ahead.T), 1e-12)[:, None]
+    return (strength * offset)[:, None] * np.column_stack([-ahead[:, 1], ahead[:, 0]])
+
+
+def _carry(
+    shift: np.ndarray,
+    along: np.ndarray,
+    chain_of: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    knot_at: np.ndarray,
+    knot_node: np.ndarray,
+    first_knot: np.ndarray,
+) -> None:
+    """Add to each chain the shift of its parent's chain where it leaves, dying out along it; parents first."""
+    chains = len(starts)
+    is_first = np.zeros(len(knot_node), dtype=bool)
+    is_first[first_knot] = True
+    own = np.full(knot_node.max() + 1, -1)  # the knot at which a node lies on a chain of its own
+    own[knot_node[~is_first]] = np.flatnonzero(~is_first)
+    leaves = own[knot_node[first_knot]]  # the parent's knot; -1 at a root
+    chain_of_knot = chain_of[knot_at]
+    above = np.where(leaves >= 0, chain_of_knot[np.maximum(leaves, 0)], -1)
+    depth = [0] * chains
+    for number, before in enumerate(above.tolist()):  # a chain's parent has a lower number
+        if before >= 0:
+            depth[number] = depth[before] + 1
+    level = np.array(depth)
+    fading = np.exp(-along / _CARRIED_MM)
+    for now in range(1, int(level.max(initial=0)) + 1):
+        members = np.flatnonzero(level == now)
+        sizes = ends[members] - starts[members]
+        samples = np.repeat(starts[members] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
+        carried = np.repeat(shift[knot_at[leaves[members]]], sizes, axis=0)
+        shift[samples] += carried * fading[samples, None]
+
+
+def _pushed_out(points: np.ndarray, faz: HarmonicOutline) -> np.ndarray:
+    """The points, those too near to the avascular zone moved straight away from its centre."""
+    away = points - np.array(faz.center)
+    distance = np.hypot(*away.T)
+    near = np.flatnonzero(distance < 2 * faz.radius)
+    needed = faz.radius_at(np.arctan2(away[near, 1], away[near, 0])) + _CLEARANCE_MM
+    factor = np.maximum(needed / np.maximum(distance[near], 1e-9), 1.0)
+    points[near] = np.array(faz.center) + away[near] * factor[:, None]
+    return points
