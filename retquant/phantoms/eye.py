@@ -14,7 +14,7 @@ from retquant.phantoms.eye_frame import FIELD_MM, EyeFrame
 from retquant.phantoms.geometry import Ellipse
 from retquant.phantoms.growth import Growth, draw_courses
 from retquant.phantoms.nicking import Notch, nick_veins
-from retquant.phantoms.record import list_segments, vessels_in_field, whole_image_truth
+from retquant.phantoms.record import list_segments, vessels_in_field, vessels_to_edge, whole_image_truth
 from retquant.phantoms.shape import Shape
 from retquant.phantoms.trees import segments_of
 from retquant.phantoms.truth import (
@@ -118,7 +118,9 @@ class Eye:
         the figures of the whole image in pixels, also found as `shape.truth`, and `biomarkers` the true value of each
         column.
         """
-        assert self.shape.disc is not None and self.shape.cup is not None and self.shape.fov is not None
+        assert self.shape.disc is not None
+        assert self.shape.cup is not None
+        assert self.shape.fov is not None
         return {
             "seed": self.seed,
             "eye": self.eye,
@@ -195,8 +197,9 @@ def simple_eye(
         um_per_px=1000 / frame.px_per_mm,
     )
     vessels = vessels_in_field(shape, segments)
+    reached = list_segments(vessels_to_edge(shape, segments))
     drawn = {structure: shape.coverage(structure) for structure in ("artery", "vein", "fov")}
-    shape = replace(shape, truth=whole_image_truth(shape, list_segments(vessels), drawn))
+    shape = replace(shape, truth=whole_image_truth(shape, reached, drawn))
     return Eye(seed=seed, eye=eye, traits=traits, shape=shape, vessels=vessels, drawn=drawn, notches=notches)
 
 

@@ -15,7 +15,7 @@ def main_courses(vessels: Sequence[Vessel]) -> list[np.ndarray]:
     """(P, 2) pixels for each tree: its centre line from the root, following the wider daughter at each junction."""
     by_id = {v.id: v for v in vessels}
     courses = []
-    for root in (v for v in vessels if v.parent is None):
+    for root in (v for v in vessels if v.parent is None and not v.enters):
         line, here = [root.points], root
         while here.daughters:
             here = max((by_id[d] for d in here.daughters), key=lambda v: float(v.calibre[0]))

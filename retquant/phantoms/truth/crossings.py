@@ -10,7 +10,7 @@ import numpy as np
 
 from retquant.phantoms.truth.vessel import Vessel
 
-BESIDE = (0.0, 0.5)  # vein calibres from the artery's edge: where nicking shows
+BESIDE = (0.0, 0.25)  # vein calibres from the artery's edge: where nicking shows
 AWAY = (1.0, 2.0)  # and where the vein has its own calibre
 
 
@@ -110,15 +110,24 @@ def _depth_at(position: tuple[float, float], notches: Sequence[tuple[tuple[float
 
 
 def _calibres_about(vein: Vessel, meeting: Meeting, artery_calibre: float) -> tuple[float, float]:
-    """Pixels: mean calibre of the vein beside the artery and farther off, over both sides where both exist."""
+    """Pixels: mean calibre of the vein beside the artery and median farther off, both sides where both exist."""
     at = float(np.interp(meeting.second, np.arange(len(vein.arc)), vein.arc))
     shadow = artery_calibre / 2 / max(float(np.sin(np.deg2rad(meeting.angle))), 0.1)
-    unit = float(np.median(vein.calibre))
+    unit = _own_calibre(vein, at)
 
-    def mean_calibre(low: float, high: float) -> float:
+    def samples(low: float, high: float) -> np.ndarray:
         stretches = [(at + shadow + low, at + shadow + high), (at - shadow - high, at - shadow - low)]
         whole = [s for s in stretches if s[0] >= 0 and s[1] <= vein.length]
-        samples = [np.interp(np.linspace(*s, 65), vein.arc, vein.calibre) for s in whole]
-        return float(np.mean(samples)) if samples else float("nan")
+        return np.array([np.interp(np.linspace(*s, 65), vein.arc, vein.calibre) for s in whole])
 
-    return mean_calibre(BESIDE[0] * unit, BESIDE[1] * unit), mean_calibre(AWAY[0] * unit, AWAY[1] * unit)
+    beside, away = (samples(low * unit, high * unit) for low, high in (BESIDE, AWAY))
+    return (
+        float(beside.mean()) if beside.size else float("nan"),
+        float(np.median(away)) if away.size else float("nan"),
+    )
+
+
+def _own_calibre(vein: Vessel, at: float) -> float:
+    """Pixels: the vein's calibre near the place `at` along it, whatever notch it has there."""
+    near = np.abs(vein.arc - at) <= 4 * float(np.median(vein.calibre))
+    return float(np.median(vein.calibre[near])) if near.any() else float(np.median(vein.calibre))

@@ -37,6 +37,7 @@ def disc_figures(shape: Shape, eye: str, *, mm_per_px: float) -> dict[str, float
         figures |= {f"rim_width_{sector}": width for sector, width in widths.items()}
         everywhere = rim_width(disc, cup, np.linspace(0, 2 * np.pi, 4 * _RAYS, endpoint=False))
         figures["rim_width_min"] = float(everywhere.min()) * um
+        figures["rim_width_min_clock_hour"] = float(narrowest_clock_hour(disc, cup, eye))
     if fovea is not None:
         down, right = np.subtract(fovea, disc.center)
         figures["disc_fovea_distance"] = float(np.hypot(down, right)) * mm_per_px
@@ -45,13 +46,31 @@ def disc_figures(shape: Shape, eye: str, *, mm_per_px: float) -> dict[str, float
 
 
 def rim_width(disc: Ellipse, cup: Ellipse, angle: np.ndarray) -> np.ndarray:
-    """Pixels from cup to disc along rays from their common centre, at angles from down towards the right."""
-    return _radius(disc, angle) - _radius(cup, angle)
+    """Pixels from cup to disc along rays from the disc's centre, at angles from down towards the right.
+
+    A ray that misses a cup off the centre counts whole.
+    """
+    return _reach(disc, disc.center, angle) - _reach(cup, disc.center, angle)
 
 
-def _radius(ellipse: Ellipse, angle: np.ndarray) -> np.ndarray:
-    turn = angle - np.deg2rad(ellipse.angle_deg)
-    return np.asarray(1 / np.hypot(np.cos(turn) / ellipse.semi_axes[0], np.sin(turn) / ellipse.semi_axes[1]))
+def _reach(ellipse: Ellipse, origin: tuple[float, float], angle: np.ndarray) -> np.ndarray:
+    """Pixels from `origin` to where each ray last leaves the ellipse, 0 where it misses it."""
+    turn = np.deg2rad(ellipse.angle_deg)
+    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    # in units of the semi-axes the ellipse is the unit circle
+    start = axes @ np.subtract(origin, ellipse.center) / ellipse.semi_axes
+    step = (axes @ [np.cos(angle), np.sin(angle)]).T / ellipse.semi_axes
+    half, square = step @ start, (step**2).sum(axis=1)
+    inside = half**2 - square * (start @ start - 1)
+    return np.where(inside > 0, np.maximum(0, (np.sqrt(np.maximum(inside, 0)) - half) / square), 0)
+
+
+def narrowest_clock_hour(disc: Ellipse, cup: Ellipse, eye: str) -> int:
+    """Hour, 12 up and 9 at the temple, at which the rim is narrowest."""
+    angle = np.linspace(0, 2 * np.pi, 4 * _RAYS, endpoint=False)
+    narrowest = float(angle[np.argmin(rim_width(disc, cup, angle))])
+    toward_nose = np.sin(narrowest) if eye == "OD" else -np.sin(narrowest)
+    return round(np.degrees(np.arctan2(toward_nose, -np.cos(narrowest))) / 30) % 12 or 12
 
 
 def _rays(sector: str, eye: str) -> np.ndarray:

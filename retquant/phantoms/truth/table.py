@@ -25,6 +25,7 @@ from retquant.phantoms.truth.vessel import Ring, Vessel
 
 ZONES: Mapping[str, tuple[float, float]] = {"zone_b": (2.0, 3.0), "zone_c": (2.0, 5.0)}  # disc radii
 CLASSES = ("artery", "vein")
+LEAST_ANGLE, LEAST_CALIBRE_PX = 30.0, 4.0  # of crossings whose nicking is measured
 
 
 def eye_truth(
@@ -39,10 +40,12 @@ def eye_truth(
 ) -> dict[str, float]:
     """Every column that the drawn geometry decides; what is not defined in this eye is left out.
 
-    `vessel` columns are counts, densities and medians over the bifurcations of both classes. Densities by area come
-    from `drawn`, the exact coverage of artery, vein and fov. Central equivalents are left out where fewer vessels cross the zone than they need.
+    `vessel` columns are counts, densities and medians over the bifurcations of both classes. Densities by area
+    come from `drawn`, the exact coverage of artery, vein and fov. Central equivalents are left out where fewer
+    vessels cross the zone than they need.
     """
-    assert shape.disc is not None and shape.fov is not None
+    assert shape.disc is not None
+    assert shape.fov is not None
     mm_per_px = shape.um_per_px / 1000
     field = drawn["fov"]
     covered = {name: drawn[name] * field for name in CLASSES}
@@ -102,7 +105,7 @@ def _ring_coverage(ring: Ring, size: tuple[int, int]) -> np.ndarray:
 def _count_ends(vessels: Sequence[Vessel], ring: Ring) -> int:
     """Free ends and roots inside the ring; what the field's edge cuts has no end."""
     free = [v.points[-1] for v in vessels if not v.daughters and not v.is_cut]
-    roots = [v.points[0] for v in vessels if v.parent is None]
+    roots = [v.points[0] for v in vessels if v.parent is None and not v.enters]
     return int(ring.holds(np.array(free + roots)).sum()) if free or roots else 0
 
 
@@ -121,7 +124,8 @@ def _tree_figures(trees: Sequence[Tree]) -> dict[str, float]:
 
 
 def _nicking(crossings: Sequence[Crossing]) -> dict[str, float]:
-    known = [c.nicking for c in crossings if not np.isnan(c.nicking)]
+    """Over the crossings that the biomarker measures: not too aslant, of a vein wide enough to tell."""
+    known = [c.nicking for c in crossings if c.angle >= LEAST_ANGLE and c.vein_calibre >= LEAST_CALIBRE_PX]
     return {"max": max(known), "mean": float(np.mean(known))} if known else {}
 
 

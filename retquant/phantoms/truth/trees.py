@@ -45,12 +45,14 @@ def strahler_orders(vessels: Sequence[Vessel]) -> dict[int, int]:
 
 
 def find_trees(vessels: Sequence[Vessel]) -> list[Tree]:
-    """All trees inside the field, arteries first."""
+    """All trees inside the field, arteries first; what comes back into the field belongs to none."""
     orders = strahler_orders(vessels)
     ends = _end_counts(vessels)
     found = []
-    for root in (v for v in vessels if v.parent is None):
-        members = [v for v in vessels if (v.structure, v.tree) == (root.structure, root.tree)]
+    for root in (v for v in vessels if v.parent is None and not v.enters):
+        members = [root]
+        for vessel in members:  # grows while it is walked
+            members += [vessels[d] for d in vessel.daughters]
         branching, length = _horton(members, orders)
         splits = [[ends[d] for d in v.daughters] for v in members if len(v.daughters) == 2]
         uneven = [abs(a - b) / (a + b - 2) if a + b > 2 else 0.0 for a, b in splits]

@@ -20,7 +20,8 @@ class Vessel:
     daughters: tuple[int, ...]
     points: np.ndarray  # (P, 2) pixels, (row, col)
     calibre: np.ndarray  # (P,) pixels
-    is_cut: bool  # the field's edge cuts it
+    is_cut: bool  # the field's edge cuts it where it leaves
+    enters: bool = False  # it begins at the field's edge: a vessel that had left and comes back
 
     @cached_property
     def arc(self) -> np.ndarray:
@@ -74,13 +75,17 @@ class Ring:
 
     def pieces(self, vessel: Vessel) -> Iterator[Piece]:
         """The stretches of a vessel inside the ring, cut where it meets the circles."""
-        points, calibre = vessel.points, vessel.calibre
+        for points, calibre in self.cut(vessel.points, vessel.calibre):
+            yield Piece(vessel=vessel, points=points, calibre=calibre)
+
+    def cut(self, points: np.ndarray, calibre: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The stretches of a polyline inside the ring, with their calibres."""
         for radius in (self.inner, self.outer):
-            points, calibre = _cut_at(points, calibre, lambda p: self.distance(p), radius)
+            points, calibre = _cut_at(points, calibre, self.distance, radius)
         within = self.holds((points[1:] + points[:-1]) / 2)
         edges = np.flatnonzero(np.diff(np.concatenate([[False], within, [False]]).astype(int)))
         for first, end in edges.reshape(-1, 2):
-            yield Piece(vessel=vessel, points=points[first : end + 1], calibre=calibre[first : end + 1])
+            yield points[first : end + 1], calibre[first : end + 1]
 
 
 def arc_along(points: np.ndarray) -> np.ndarray:
