@@ -81,7 +81,7 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
     with clock.stage("segment"):
         segmentation = segment(image, given, config, device=device)
     with clock.stage("anatomy"):
-        anatomy = locate(segmentation, record, field=image.field)
+        anatomy = locate(segmentation, record, field=image.field, fov=image.fov)
     with clock.stage("graph"):
         graphs = MappingProxyType(dict(_graphs(image, segmentation, anatomy, config)))
     with clock.stage("measure"):

@@ -11,6 +11,7 @@ class Disc:
 
     center: tuple[float, float]  # (row, col), pixels
     radius_px: float  # sqrt(area / pi)
+    is_cut: bool = False  # by the edge of the field: centre and radius are those of a fitted ellipse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

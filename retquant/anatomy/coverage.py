@@ -22,13 +22,15 @@ def coverage(target: TargetMask) -> np.ndarray:
         (H, W) float32 in [0, 1]; its sum is the target's area in pixels.
     """
     mask = target.mask
-    share = mask.astype(np.float32)
-    if target.is_hard:
-        return share
+    return mask.astype(np.float32) if target.is_hard else soft_edge(mask.view(np.uint8), target.probability)
+
+
+def soft_edge(bits: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """(H, W) float32: `bits` (H, W) uint8 of 0 and 1, pixels that touch its edge by their 8-bit probability."""
     import cv2
 
     neighbourhood = np.ones((3, 3), np.uint8)
-    bits = mask.astype(np.uint8)
     edge = cv2.dilate(bits, neighbourhood) != cv2.erode(bits, neighbourhood)
-    share[edge] = target.probability[edge].astype(np.float32) / 255.0
+    share = bits.astype(np.float32)
+    share[edge] = probability[edge].astype(np.float32) / 255.0
     return share

@@ -17,6 +17,7 @@ from retquant.phantoms.branching import binary_tree, crossing, murray_junction, 
 from retquant.phantoms.cohort import write_cohort
 from retquant.phantoms.coverage import block_coverage, ellipse_coverage, render_coverage
 from retquant.phantoms.curves import koch_curve, quarter_circle, sine_vessel, straight_vessel
+from retquant.phantoms.disc_shapes import parabolic_arcades, tilted_disc
 from retquant.phantoms.eye import Eye, EyeTraits, simple_eye
 from retquant.phantoms.faz_outline import HarmonicOutline, Polygon, polygon_coverage
 from retquant.phantoms.geometry import Block, Ellipse, Tube
@@ -61,6 +62,7 @@ __all__ = [
     "koch_curve",
     "murray_junction",
     "octa_retina",
+    "parabolic_arcades",
     "parallel_vessels",
     "photograph",
     "polygon_coverage",
@@ -72,6 +74,7 @@ __all__ = [
     "sine_vessel",
     "spokes",
     "straight_vessel",
+    "tilted_disc",
     "write_cohort",
     "y_junction",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from retquant.anatomy import coverage, find_disc, locate
+from retquant.anatomy.patch import largest_patch
 from retquant.images.retinal_image import Field
 from retquant.manifest.records import ImageRecord
 from retquant.phantoms import Ellipse, ellipse_coverage
@@ -72,3 +73,79 @@ def test_without_masks_and_words_nothing_is_known():
     record = ImageRecord(image_id="a", image=Path("a.png"), row=2)
     found = locate(Segmentation(), record, field=Field(center=(5.0, 5.0), diameter_px=10.0))
     assert (found.disc, found.fovea, found.eye, found.scale.source) == (None, None, None, "unknown")
+
+
+DISC = Ellipse(center=(120.4, 110.2), semi_axes=(60.0, 54.0), angle_deg=20.0)
+SIZE = (260, 240)
+
+
+@pytest.mark.parametrize("shown", [0.95, 0.8, 0.6])
+def test_a_disc_cut_by_the_field_keeps_its_circle(shown):
+    fov = np.ones(SIZE, bool)
+    fov[:, round(DISC.center[1] - 56 + 112 * shown) :] = False
+    share = ellipse_coverage(DISC, SIZE)
+    disc = find_disc(target(share * fov), fov)
+    assert disc is not None
+    assert disc.is_cut
+    assert disc.radius_px == pytest.approx(DISC.radius, rel=0.01)
+    assert disc.center == pytest.approx(DISC.center, abs=0.6)
+    too_small = find_disc(target(share * fov), np.ones(SIZE, bool))  # as long as nobody tells of the field
+    assert too_small is not None
+    assert too_small.radius_px < 0.995 * DISC.radius
+
+
+def test_a_disc_cut_by_a_round_field_keeps_its_circle():
+    rows, cols = np.mgrid[: SIZE[0], : SIZE[1]]
+    fov = np.hypot(rows - 120, cols - 10) < 125
+    disc = find_disc(target(ellipse_coverage(DISC, SIZE) * fov), fov)
+    assert disc is not None
+    assert disc.is_cut
+    assert disc.radius_px == pytest.approx(DISC.radius, rel=0.01)
+
+
+def test_a_disc_cut_by_the_frame_is_known_to_be_so_without_a_field():
+    disc = find_disc(target(ellipse_coverage(Ellipse(center=(40.0, 100.0), semi_axes=(60.0, 60.0)), SIZE)))
+    assert disc is not None
+    assert disc.is_cut
+    assert disc.radius_px == pytest.approx(60.0, rel=0.01)
+    assert disc.center == pytest.approx((40.0, 100.0), abs=0.5)
+
+
+def test_a_disc_that_only_touches_the_edge_is_whole():
+    share = ellipse_coverage(Ellipse(center=(60.0, 100.0), semi_axes=(60.0, 60.0)), SIZE)
+    disc = find_disc(target(share))
+    assert disc is not None
+    assert not disc.is_cut
+
+
+def test_of_a_disc_mostly_outside_the_field_nothing_is_known():
+    assert (
+        find_disc(target(ellipse_coverage(Ellipse(center=(-40.0, 100.0), semi_axes=(60.0, 60.0)), SIZE)))
+        is None
+    )
+    assert find_disc(target(np.ones(SIZE), is_hard=True)) is None
+
+
+def test_the_outline_of_an_area_meets_its_extents_moments_and_rays():
+    patch = largest_patch(target(ellipse_coverage(DISC, SIZE)))
+    assert patch is not None
+    long, short, angle = patch.axes
+    assert (long, short) == pytest.approx((60.0, 54.0), rel=1e-3)
+    assert angle == pytest.approx(20.0, abs=0.05)
+    turn = np.deg2rad(20.0)
+    high = 2 * math.hypot(60 * math.cos(turn), 54 * math.sin(turn))
+    assert patch.extent(0) == pytest.approx(high, rel=2e-3)
+    rays = np.deg2rad([20.0, 110.0, 200.0, 290.0])
+    assert patch.reach(DISC.center, rays) == pytest.approx([60.0, 54.0, 60.0, 54.0], abs=0.1)
+    assert patch.reach((DISC.center[0], DISC.center[1] + 200.0), np.array([0.0]))[0] == 0.0  # it misses
+
+
+def test_the_part_of_an_area_inside_another_may_be_nothing():
+    left, right = (
+        largest_patch(target(ellipse_coverage(Ellipse(center=(120.0, c), semi_axes=(30.0, 30.0)), SIZE)))
+        for c in (60.0, 150.0)
+    )
+    assert left is not None
+    assert right is not None
+    assert left.within(right) is None
+    assert left.within(left).area_px == pytest.approx(left.area_px)  # type: ignore[union-attr]

@@ -105,7 +105,8 @@ def test_circles_about_the_fovea_have_radii_of_half_a_millimetre_one_and_a_half_
 def test_superior_is_up_in_an_upright_picture_of_either_eye_and_turns_with_it(eye, turn):
     found = eye_axes(anatomy(eye, turn))
     upright = eye_axes(anatomy(eye))
-    assert found is not None and upright is not None
+    assert found is not None
+    assert upright is not None
     assert upright.superior[0] < -0.99
     angle = np.deg2rad(turn)
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

@@ -54,7 +54,8 @@ def mirrored(shape: Shape) -> Shape:
     def flip_tube(tube: Tube) -> Tube:
         return dataclasses.replace(tube, points=np.array([0.0, width]) + tube.points * np.array([1.0, -1.0]))
 
-    assert shape.disc is not None and shape.fovea is not None
+    assert shape.disc is not None
+    assert shape.fovea is not None
     return dataclasses.replace(
         shape,
         tubes={name: tuple(map(flip_tube, tubes)) for name, tubes in shape.tubes.items()},
