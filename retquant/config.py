@@ -45,8 +45,9 @@ class VesselSettings(_Settings):
     shortest_spur_calibres: float = Field(default=1.0, ge=0)
     # Enclosed holes of at most this share of the field's diameter squared are filled: they are specks, not meshes.
     largest_pinhole_field_share: float = Field(default=0.002, ge=0, lt=1)
-    # Two junctions this close, in calibres, are one crossing if their arms go straight on in pairs.
-    crossing_width_calibres: float = Field(default=2.5, ge=0)
+    # Two junctions this close, in calibres, are one crossing if their arms go straight on in pairs; far ones only at
+    # a narrow angle, at which vessels share a long stretch: three calibres at 25 degrees.
+    crossing_width_calibres: float = Field(default=5.0, ge=0)
     crossing_turn_deg: float = Field(default=30.0, ge=0, le=90)
     crossing_calibre_ratio: float = Field(default=0.5, ge=0, le=1)  # narrower arm to wider of one vessel
 

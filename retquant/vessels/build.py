@@ -21,7 +21,7 @@ from retquant.vessels.centerline import (
     spacing,
     stiff_middle,
 )
-from retquant.vessels.cleaning import dissolve, remove_small_parts, remove_spurs
+from retquant.vessels.cleaning import dissolve, remove_small_loops, remove_small_parts, remove_spurs
 from retquant.vessels.crossings import resolve_crossings
 from retquant.vessels.edges import MARGIN, EdgeMap, border_distance, edge_map
 from retquant.vessels.ends import prolonged, settled, tip_positions
@@ -75,19 +75,14 @@ def _network(mask: np.ndarray, diameter: float, settings: VesselSettings) -> tup
     network = trace(thin(mask), radius_map(mask))
     for node in list(network):
         dissolve(network, node)
+    remove_small_loops(network)
     remove_spurs(network, shortest_calibres=settings.shortest_spur_calibres)
     remove_small_parts(
         network,
         shortest_px=settings.smallest_part_field_share * diameter,
         shortest_calibres=settings.smallest_part_calibres,
     )
-    crossings = resolve_crossings(
-        network,
-        widest_calibres=settings.crossing_width_calibres,
-        largest_turn_deg=settings.crossing_turn_deg,
-        smallest_calibre_ratio=settings.crossing_calibre_ratio,
-    )
-    return network, crossings
+    return network, resolve_crossings(network, settings)
 
 
 def _measured(

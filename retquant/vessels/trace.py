@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 from skan import Skeleton
 
+_HEADING_PX = 8.0  # a skeleton's direction over fewer pixels is off by more than 5 degrees
 _SMALLEST_RING = 3  # pixels beside the junction's own that it takes to go round one background pixel
 
 
@@ -29,8 +30,11 @@ class Strand:
 
     def leaving(self, node: int) -> Strand:
         """The same strand, seen from `node`."""
-        if node == self.first:
-            return self
+        return self if node == self.first else self.reversed(node)
+
+    def reversed(self, first: int | None = None) -> Strand:
+        """The same strand, from its other end, which is node `first` unless the strand begins where it ends."""
+        node = self.first if first is None else first
         return Strand(first=node, path=self.path[::-1], radius=self.radius[::-1], blind=self.blind)
 
     @property
@@ -47,6 +51,54 @@ def join(head: Strand, tail: Strand) -> Strand:
         radius=np.concatenate([head.radius, tail.radius[1:]]),
         blind=head.blind + tail.blind,
     )
+
+
+def bridge(
+    head: Strand, tail: Strand, *, back: tuple[float, float], blind: tuple[tuple[float, float, float], ...]
+) -> Strand:
+    """`head`, a smooth curve over what lies between, then `tail`, which begins on the other side.
+
+    Both are cut back by `back` pixels, since thinning bends their ends; the curve leaves each in its own
+    direction. `blind` says where along the curve the vessel is not seen by itself.
+    """
+    before, after = (
+        _cut_back(head.path[::-1], head.radius[::-1], back[0]),
+        _cut_back(tail.path, tail.radius, back[1]),
+    )
+    start, stop = before[0][0], after[0][0]
+    chord = float(np.hypot(*(stop - start)))
+    count = max(int(chord), 1)
+    share = (np.arange(1, count) / count)[:, None]
+    leaving, entering = -chord * heading(before[0]), chord * heading(after[0])
+    curve = (
+        (1 + 2 * share) * (1 - share) ** 2 * start
+        + share * (1 - share) ** 2 * leaving
+        + share**2 * (3 - 2 * share) * stop
+        - share**2 * (1 - share) * entering
+    )
+    radius = before[1][0] + share[:, 0] * (after[1][0] - before[1][0])
+    return Strand(
+        first=head.first,
+        path=np.concatenate([before[0][::-1], curve, after[0]]),
+        radius=np.concatenate([before[1][::-1], radius, after[1]]),
+        blind=head.blind + tail.blind + blind,
+    )
+
+
+def _cut_back(path: np.ndarray, radius: np.ndarray, back: float) -> tuple[np.ndarray, np.ndarray]:
+    """What is left of a path once its first `back` pixels are gone, two points at the least."""
+    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    first = min(int(np.searchsorted(arc, back)), len(path) - 2)
+    return path[first:], radius[first:]
+
+
+def heading(path: np.ndarray, reach: float = _HEADING_PX) -> np.ndarray:
+    """(2,) unit vector along a path from its first point, over `reach` pixels; zero for a path without length."""
+    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    last = max(int(np.searchsorted(arc, reach, "right")) - 1, 1)
+    run = path[last] - path[0]
+    length = float(np.hypot(*run))
+    return run / length if length > 0 else np.zeros(2)
 
 
 def trace(skeleton: np.ndarray, radius: np.ndarray) -> nx.MultiGraph:
