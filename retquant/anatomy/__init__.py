@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retquant.anatomy.anatomy import Anatomy, Disc, Scale
 from retquant.anatomy.axes import EyeAxes, eye_axes, upright_axes
+from retquant.anatomy.centring import infer_centring, infer_eye
 from retquant.anatomy.coverage import coverage
 from retquant.anatomy.disc import find_disc
 from retquant.anatomy.locate import locate
@@ -41,6 +42,8 @@ __all__ = [
     "coverage",
     "eye_axes",
     "find_disc",
+    "infer_centring",
+    "infer_eye",
     "locate",
     "place",
     "resolve_scale",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from retquant.anatomy import infer_centring, infer_eye
 from retquant.biomarkers import (
     Biomarkers,
     MeasureInputs,
@@ -52,9 +53,13 @@ def _quality_row(inputs: MeasureInputs, quality: Quality) -> dict[str, list[obje
     scale = inputs.anatomy.scale
     vessel = inputs.segmentation.get("vessel") or inputs.segmentation.get("large_vessel")
     height, width = inputs.fov.shape
+    shown, said = infer_eye(inputs.anatomy, inputs.field), inputs.anatomy.eye
     row: dict[str, object] = {
         "grade": quality.grade,
         "gate": "",
+        "laterality_inferred": shown,
+        "laterality_disagrees": shown != said if shown and said in ("OD", "OS") else None,
+        "centring": infer_centring(inputs.anatomy, inputs.field),
         "scale_source": scale.source,
         "um_per_px": scale.um_per_px,
         "magnification_source": scale.magnification_source,

@@ -171,8 +171,18 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
         IMAGE_ID,
         _text("grade", "good, usable or reject."),
         _text("gate", "What the grade kept from being measured; empty where nothing."),
-        _text("laterality_inferred", "Eye as the picture shows it: OD, OS or empty."),
-        _text("centring", "What the picture is centred on: macula, disc or other."),
+        _text(
+            "laterality_inferred",
+            "Eye as the upright picture shows it, by where disc and fovea lie: OD, OS or empty.",
+        ),
+        _flag(
+            "laterality_disagrees",
+            "The picture shows the other eye than the manifest says; empty where either is unknown.",
+        ),
+        _text(
+            "centring",
+            "What the picture is centred on: macula, disc or other; empty where neither place is known.",
+        ),
         _text("scale_source", "Where micrometres per pixel come from."),
         _number("um_per_px", "um", "Micrometres that a pixel spans; empty where unknown."),
         _text("magnification_source", "Which measurements of the eye corrected the magnification."),
