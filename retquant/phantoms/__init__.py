@@ -20,6 +20,7 @@ from retquant.phantoms.curves import koch_curve, quarter_circle, sine_vessel, st
 from retquant.phantoms.disc_shapes import parabolic_arcades, tilted_disc
 from retquant.phantoms.eye import Eye, EyeTraits, simple_eye
 from retquant.phantoms.faz_outline import HarmonicOutline, Polygon, polygon_coverage
+from retquant.phantoms.faz_shapes import capillary_grid, harmonic_zone, polygonal_zone
 from retquant.phantoms.geometry import Block, Ellipse, Tube
 from retquant.phantoms.octa_graph import OctaGraph
 from retquant.phantoms.octa_retina import OctaRetina, OctaTraits, octa_retina
@@ -53,12 +54,14 @@ __all__ = [
     "angiogram",
     "binary_tree",
     "block_coverage",
+    "capillary_grid",
     "crossing",
     "draw_people",
     "ellipse_coverage",
     "filled_square",
     "foveal_zone",
     "full_image",
+    "harmonic_zone",
     "koch_curve",
     "murray_junction",
     "octa_retina",
@@ -66,6 +69,7 @@ __all__ = [
     "parallel_vessels",
     "photograph",
     "polygon_coverage",
+    "polygonal_zone",
     "quarter_circle",
     "raster_truth",
     "render_coverage",

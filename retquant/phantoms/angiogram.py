@@ -14,7 +14,11 @@ from retquant.phantoms.octa_raster import draw_pieces, shrink
 from retquant.phantoms.octa_retina import OctaRetina
 
 _FINE = 2  # drawn at this many times the scan's sampling
-_DEEP_CELLS_MM = 0.045  # between the meshes of the net below
+_DEEP_CELLS_MM = 0.04  # between the meshes of the net below
+_BEAM = (
+    0.4  # of a sample's pitch; no vessel's radius looks smaller: blood anywhere in the beam decorrelates it
+)
+_PIT = 0.3  # share of the signal missing at the border of the avascular zone
 _CONTROLS = 9  # a side of the grids whose interpolation changes slowly over the field
 
 
@@ -30,9 +34,9 @@ def angiogram(retina: OctaRetina, seed: int = 0, *, style: AngiogramStyle | None
     side = round(304 + 32 * (field_mm - 3)) if field_mm > 3 else round(304 * field_mm / 3)
     signal = _vessels(retina, side, style, rng)
     signal = np.maximum(signal, style.deep * _deep_net(retina, side, rng))
-    signal = _with_light(signal, field_mm, style)
+    signal = _with_light(signal, field_mm, style) * _foveal_pit(retina, side)
     signal = signal + style.floor * rng.gamma(2.0, 0.5, signal.shape)
-    speckle = _blurred(_beta_field(side, rng), _SPECKLE_PX)
+    speckle = _blurred(_beta_field(side, rng), style.speckle_px)
     signal = signal * (style.speckle * speckle + 1 - style.speckle)
     signal = signal ** _slow_field(side, rng, 0.85, 1.15)
     for saccade in style.saccades:
@@ -45,22 +49,19 @@ def angiogram(retina: OctaRetina, seed: int = 0, *, style: AngiogramStyle | None
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
-_SPECKLE_PX = 0.45  # Gaussian sigma; neighbouring samples of a scan share speckle
-
-
 def _vessels(retina: OctaRetina, side: int, style: AngiogramStyle, rng: np.random.Generator) -> np.ndarray:
     """(S, S) signal of the vessels after the beam's blur."""
     from scipy.ndimage import gaussian_filter
 
     graph, scale = retina.graph, side * _FINE / retina.graph.field_mm
-    rise = 1 - np.exp(-(graph.radius - 0.0025) / 0.008)
+    rise = 1 - np.exp(-(graph.radius - 0.0025) / 0.018)
     flow = style.capillary_flow + (style.large_flow - style.capillary_flow) * np.clip(rise, 0, 1)
     flow = np.clip(flow + style.flow_spread * (1 - 0.7 * rise) * rng.normal(0, 1, len(flow)), 0.1, 1.0)
     points = graph.points * scale - 0.5
     drawn = draw_pieces(
         points[graph.run_start],
         points[graph.run_start + 1],
-        graph.radius[graph.edge_of_run] * scale,
+        np.maximum(graph.radius * scale, _BEAM * _FINE)[graph.edge_of_run],
         (side * _FINE, side * _FINE),
         values=flow[graph.edge_of_run],
     )
@@ -119,6 +120,14 @@ def _with_light(signal: np.ndarray, field_mm: float, style: AngiogramStyle) -> n
         reach = np.hypot(at[:, None] - row, at[None, :] - col) / radius
         light *= 1 - loss / (1 + np.exp(np.clip((reach - 1) * 8, -50, 50)))
     return np.asarray(signal * light)
+
+
+def _foveal_pit(retina: OctaRetina, side: int) -> np.ndarray:
+    """(S, S) factor: the retina is thinner, and its vessels dimmer, round the fovea."""
+    at = (np.arange(side) + 0.5) / side * retina.graph.field_mm
+    row, col = retina.faz.center
+    away = np.hypot(at[:, None] - row, at[None, :] - col) - retina.faz.radius
+    return 1 - _PIT * np.exp(-((np.maximum(away, 0) / 0.25) ** 2))
 
 
 def _jumped(signal: np.ndarray, saccade: Saccade, px_per_mm: float) -> np.ndarray:

@@ -29,14 +29,15 @@ class AngiogramStyle:
     """How a scan shows the vessels; lengths in the eye."""
 
     tones: tuple[float, ...]  # grey level at each of PERCENTS
-    large_flow: float = 0.80  # signal of the widest vessels, 0 to 1
+    large_flow: float = 1.0  # signal of the widest vessels, 0 to 1
     capillary_flow: float = 0.45  # of the thinnest
     flow_spread: float = 0.15  # standard deviation between vessels
-    psf_um: float = 7.0  # Gaussian sigma of the beam; full width at half height 16 um
+    psf_um: float = 6.0  # Gaussian sigma of the beam; full width at half height 14 um
     defocus_um: float = 0.0  # further blur, added in quadrature
-    deep: float = 0.5  # strength of the capillary net below that shines through
+    deep: float = 0.3  # strength of the capillary net below that shines through
     speckle: float = 0.7  # share of the signal that speckle takes at most
-    floor: float = 0.06  # noise where nothing flows
+    speckle_px: float = 0.52  # Gaussian sigma in samples: neighbours share speckle
+    floor: float = 0.045  # noise where nothing flows
     vignetting: float = 0.15  # share of signal lost in the corners
     stripes: tuple[float, ...] = ()  # row, mm from the top, of each bulk-motion stripe
     saccades: tuple[Saccade, ...] = ()
@@ -54,8 +55,9 @@ class AngiogramStyle:
         tones = np.maximum.accumulate(np.clip(np.array(mean) + brightness * spread * room, 0, 255))
         look = cls(
             tones=tuple(tones.tolist()),
-            psf_um=float(rng.uniform(6.0, 8.0)),
-            deep=float(rng.uniform(0.4, 0.6)),
+            psf_um=float(rng.uniform(5.0, 7.0)),
+            deep=float(rng.uniform(0.3, 0.42)),
+            speckle_px=0.52 if near == 3 else 0.64,
             vignetting=float(rng.uniform(0.05, 0.2)),
         )
         return look.with_artefacts(rng, field_mm) if artefacts else look

@@ -155,6 +155,10 @@ def foveal_zone(
         "faz_circularity": circularity,
         "faz_acircularity": circularity**-0.5,
         "faz_axis_ratio": short / long,
+        "faz_roundness": short / long,
+        "faz_solidity": 1.0,
+        "faz_equivalent_diameter_px": 2 * faz.radius,
+        "faz_max_inscribed_diameter_px": 2 * short,
     }
     return Shape(name="foveal_zone", size=size, faz=faz, truth=truth)
 

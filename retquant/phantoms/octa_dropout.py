@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from retquant.phantoms.faz_outline import HarmonicOutline
-from retquant.phantoms.octa_growth import TERMINAL_MM
-from retquant.phantoms.octa_paths import Trees
+from retquant.phantoms.octa_forest import TERMINAL_MM
+from retquant.phantoms.octa_trees import Trees
 
 _SPARED_MM = 4 * TERMINAL_MM  # vessels of a larger radius survive where the capillaries around them are lost
 _MOST_PATCHES = 200

@@ -6,22 +6,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from retquant.phantoms.faz_outline import HarmonicOutline
 from retquant.phantoms.octa_graph import NODE_TYPES, OctaGraph
-from retquant.phantoms.octa_paths import Lines, Trees
-from retquant.phantoms.octa_ring import RING_RADIUS_MM, Ring
+from retquant.phantoms.octa_paths import RING, Lines
+from retquant.phantoms.octa_ring import RING_RADIUS_MM, ring_arcs
+from retquant.phantoms.octa_trees import Trees
 
 _ROOT, _BRANCH, _END, _BORDER = range(len(NODE_TYPES))
-_RING = 2
 
 
 def graph_of(
-    trees: Trees, lines: Lines, field_mm: float, *, ring: Ring | None, calibres: Mapping[str, float]
+    trees: Trees, lines: Lines, field_mm: float, *, faz: HarmonicOutline, calibres: Mapping[str, float]
 ) -> OctaGraph:
-    """The edges inside the field; `calibres` holds a factor for artery and vein."""
+    """The edges inside the field; `calibres` holds a factor for artery and vein, which spares the ring."""
     children = trees.children
-    is_joint = (trees.plexus == _RING) & (children == 0)
-    node_type = np.where(children >= 2, _BRANCH, np.where(children == 0, _END, _BRANCH))
-    node_type = np.where(is_joint & (is_joint.sum() > 0), _BRANCH, node_type)
+    is_joint = (trees.plexus == RING) & (children == 0)
+    is_joint &= is_joint.sum() > 1  # a ring through one joint would be a loop
+    node_type = np.where((children == 0) & ~is_joint, _END, _BRANCH)
     node_type = np.where(trees.parent < 0, _ROOT, node_type)
     last_knot = np.append(lines.first_knot[1:], len(lines.knot_node)) - 1
     is_stop = children[lines.knot_node] >= 2
@@ -44,16 +45,16 @@ def graph_of(
     node_position = np.zeros((len(trees), 2))
     node_position[nodes[:, 0]], node_position[nodes[:, 1]] = lines.points[first], lines.points[last]
     joints = np.flatnonzero(is_joint)
-    if ring is not None and len(joints) > 1:
-        order, arcs = ring.arcs(node_position[joints])
+    if len(joints) > 1:
+        order, arcs = ring_arcs(node_position[joints], faz)
         joints = joints[order]
         points = np.concatenate([points, *arcs])
         sizes = np.concatenate([sizes, [len(arc) for arc in arcs]])
         nodes = np.concatenate([nodes, np.column_stack([joints, np.roll(joints, -1)])])
         more = {
-            "radius": RING_RADIUS_MM * factor[joints],
+            "radius": np.full(len(joints), RING_RADIUS_MM),
             "is_vein": trees.is_vein[joints],
-            "plexus": np.full(len(joints), _RING),
+            "plexus": np.full(len(joints), RING),
             "tree": trees.tree[joints],
         }
         columns = {name: np.concatenate([column, more[name]]) for name, column in columns.items()}
@@ -78,7 +79,7 @@ def _clipped(
     """The graph with everything outside the field cut away, nodes renumbered."""
     starts = np.concatenate([[0], np.cumsum(sizes)])
     is_in = ((points >= 0) & (points <= field_mm)).all(axis=1)
-    whole = np.logical_and.reduceat(is_in, starts[:-1])
+    whole = np.asarray(np.logical_and.reduceat(is_in, starts[:-1]))
     lines, edges, ends = [], [], []
     more_position: list[np.ndarray] = []
     for edge in np.flatnonzero(~whole).tolist():

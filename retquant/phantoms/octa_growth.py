@@ -8,153 +8,25 @@ dimensions, and artery and vein trees are never joined.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from retquant.phantoms.faz_outline import HarmonicOutline
+from retquant.phantoms.octa_forest import STAGES, TERMINAL_MM, Forest, Sinks, Stage
 
-TERMINAL_MM = 0.0025  # radius of a capillary
-ROOT_CAP_MM = 0.055  # no vessel has a larger radius
 _CELL_MM = 0.01  # of the raster of oxygenated tissue
 _CAPILLARY_REACH_MM = 0.0235  # tissue nearer than this to a capillary has oxygen
 _CAPILLARY_MM = 0.010  # vessels of a larger radius give off little oxygen
 _SMALLEST_STEP_MM = 0.04
+_MARGIN_MM = 0.012  # between the avascular zone and the nearest node
 _CIRCLING_MM = 1.05  # within this distance of the fovea vessels bend round it
 _CIRCLING_FROM = 0.15  # share of a stage after which they do
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One vascular plexus: how far its vessels see and how closely they are packed at first, in millimetres."""
-
-    name: str
-    iterations: int
-    expansion: float  # growth of all distances' divisor an iteration
-    between_sinks: float
-    kill: float
-    perception: float
-    cone_deg: float  # full angle
-    inertia: float
-    kappa: float  # Murray's exponent
-    circling_floor: float
-
-
-STAGES = (
-    Stage(
-        name="svc",
-        iterations=50,
-        expansion=0.04,
-        between_sinks=0.135,
-        kill=0.135,
-        perception=0.2925,
-        cone_deg=50.0,
-        inertia=0.3,
-        kappa=2.55,
-        circling_floor=0.0,
-    ),
-    Stage(
-        name="dvc",
-        iterations=75,
-        expansion=0.04,
-        between_sinks=0.0675,
-        kill=0.0675,
-        perception=0.14625,
-        cone_deg=90.0,
-        inertia=0.0,
-        kappa=2.9,
-        circling_floor=0.01,
-    ),
-)
 _STEP_MM = 0.1
-_SINKS_PER_MM2 = 1000 / 9  # tried an iteration; twice as many in three dimensions
+_SINKS_PER_MM2 = 1150 / 9  # tried an iteration; twice as many in three dimensions
 _DRAINED = 0.6  # veins come this much nearer to a point than arteries: else they are a quarter of the length
+_SPROUTING = 0.3  # chance an iteration that a called-for side branch arises; 1 gives stars at the roots
 _FORK_SPREAD = np.deg2rad(15.0)  # standard deviation of the directions to the sinks above which a tip forks
-
-
-class Forest:
-    """Trees of one class. N nodes in the order in which they grew, so that parents come before children."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.position = np.zeros((4096, 2))  # mm, (row, col)
-        self.heading = np.zeros((4096, 2))  # unit vector from the parent
-        self.parent = np.full(4096, -1)
-        self.children = np.zeros(4096, dtype=int)  # number of them
-        self.stage = np.zeros(4096, dtype=np.int8)  # index into STAGES
-        self.radius = np.full(4096, TERMINAL_MM)  # mm, of the edge from the parent
-
-    def add(self, position: np.ndarray, heading: np.ndarray, parent: np.ndarray, stage: int) -> np.ndarray:
-        """Indices of the new nodes."""
-        first, last = self.count, self.count + len(position)
-        while last > len(self.position):
-            for name in ("position", "heading", "parent", "children", "stage", "radius"):
-                table = getattr(self, name)
-                setattr(self, name, np.concatenate([table, np.zeros_like(table)]))
-        self.position[first:last], self.heading[first:last] = position, heading
-        self.parent[first:last], self.stage[first:last] = parent, stage
-        self.children[first:last], self.radius[first:last] = 0, TERMINAL_MM
-        np.add.at(self.children, parent[parent >= 0], 1)
-        self.count = last
-        return np.arange(first, last)
-
-    def update_radii(self) -> None:
-        """Murray's law from the ends up, with the exponent of the stage in which each node grew."""
-        kappas = np.array([stage.kappa for stage in STAGES]).take(self.stage[: self.count]).tolist()
-        parent, radius = self.parent[: self.count].tolist(), [0.0] * self.count
-        for node in range(self.count - 1, -1, -1):
-            kappa = kappas[node]
-            mine = radius[node] ** (1 / kappa) if radius[node] else TERMINAL_MM
-            radius[node] = mine = min(mine, ROOT_CAP_MM)
-            if parent[node] >= 0:
-                radius[parent[node]] += mine ** kappas[parent[node]]
-        self.radius[: self.count] = radius
-
-
-class _Sinks:
-    """Points that draw vessels of one forest, each with its nearest node that can still branch."""
-
-    def __init__(self, forest: Forest) -> None:
-        self.forest = forest
-        self.position = np.zeros((0, 2))
-        self.node = np.zeros(0, dtype=int)  # -1 where none is in sight
-        self.gap = np.zeros(0)  # mm to that node
-
-    def add(self, position: np.ndarray, perception: float) -> None:
-        node, gap = self._look(position, perception)
-        self.position = np.concatenate([self.position, position])
-        self.node, self.gap = np.concatenate([self.node, node]), np.concatenate([self.gap, gap])
-
-    def keep(self, chosen: np.ndarray) -> None:
-        self.position, self.node, self.gap = self.position[chosen], self.node[chosen], self.gap[chosen]
-
-    def look_again(self, perception: float) -> None:
-        """Find another node for the sinks whose node has forked."""
-        lost = np.flatnonzero((self.node >= 0) & (self.forest.children[self.node] > 1))
-        self.node[lost], self.gap[lost] = self._look(self.position[lost], perception)
-
-    def see(self, grown: np.ndarray, perception: float, kill: float) -> np.ndarray:
-        """Take notice of new nodes; (S,) whether one of them is within `kill`."""
-        from scipy.spatial import cKDTree
-
-        if not len(grown) or not len(self.position):
-            return np.zeros(len(self.position), dtype=bool)
-        tree = cKDTree(self.forest.position[grown], balanced_tree=False, compact_nodes=False)
-        gap, at = tree.query(self.position, distance_upper_bound=max(perception, kill))
-        nearer = np.flatnonzero(gap < np.where(self.node < 0, perception, self.gap))
-        self.node[nearer], self.gap[nearer] = grown[at[nearer]], gap[nearer]
-        return np.asarray(gap < kill)
-
-    def _look(self, position: np.ndarray, perception: float) -> tuple[np.ndarray, np.ndarray]:
-        from scipy.spatial import cKDTree
-
-        active = np.flatnonzero(
-            (self.forest.children[: self.forest.count] < 2) & (self.forest.parent[: self.forest.count] >= 0)
-        )
-        tree = cKDTree(self.forest.position[active], balanced_tree=False, compact_nodes=False)
-        gap, at = tree.query(position, distance_upper_bound=perception)
-        seen = np.isfinite(gap)
-        return np.where(seen, active[np.where(seen, at, 0)], -1), gap
 
 
 class Colonisation:
@@ -174,7 +46,7 @@ class Colonisation:
         return self.artery, self.vein
 
     def _plant(self, roots: int) -> None:
-        share = (np.arange(2 * roots) + self.rng.uniform(0.15, 0.85, 2 * roots)) / (2 * roots)
+        share = (np.arange(2 * roots) + self.rng.uniform(0.25, 0.75, 2 * roots)) / (2 * roots)
         side, along = np.divmod((share + self.rng.random()) % 1 * 4, 1)
         along *= self.field_mm
         normals = np.array([[1.0, 0.0], [0.0, -1.0], [-1.0, 0.0], [0.0, 1.0]])[side.astype(int)]  # inward
@@ -196,11 +68,11 @@ class Colonisation:
             forest.add(start[every] + _STEP_MM * heading[every], heading[every], root, 0)
 
     def _grow_stage(self, number: int, stage: Stage) -> None:
-        wanting, spent = _Sinks(self.artery), _Sinks(self.vein)  # oxygen; carbon dioxide to carry off
+        wanting, spent = Sinks(self.artery), Sinks(self.vein)  # oxygen; carbon dioxide to carry off
         supplied = self._supplied_tissue()
         idle = 0
         for iteration in range(stage.iterations):
-            sigma = 1 + stage.expansion * iteration
+            sigma = self._expansion(stage, iteration)
             kill, perception = stage.kill / sigma, stage.perception / sigma
             if iteration % 10 == 9:
                 self.artery.update_radii()
@@ -221,6 +93,12 @@ class Colonisation:
             if idle >= 5:
                 break
 
+    def _expansion(self, stage: Stage, iteration: int) -> float:
+        """What distances are divided by; a wide field starts with longer ones, so that trunks reach its middle."""
+        first = min(3.0 / self.field_mm, 1.0) if stage is STAGES[0] else 1.0
+        last = 1 + stage.expansion * stage.iterations
+        return first + (last - first) * iteration / stage.iterations
+
     def _supplied_tissue(self) -> np.ndarray:
         """Raster of where no sink may arise: near a capillary artery."""
         cells = int(np.ceil(self.field_mm / _CELL_MM)) + 2
@@ -229,11 +107,11 @@ class Colonisation:
         _mark(supplied, self.artery.position[: self.artery.count][small], _CAPILLARY_REACH_MM)
         return supplied
 
-    def _new_sinks(self, sinks: _Sinks, supplied: np.ndarray, between: float) -> np.ndarray:
+    def _new_sinks(self, sinks: Sinks, supplied: np.ndarray, between: float) -> np.ndarray:
         """At most one to a cell of a shifting grid, outside the avascular zone and the supplied tissue."""
         tried = self.rng.uniform(0, self.field_mm, (round(_SINKS_PER_MM2 * self.field_mm**2), 2))
         cell = (tried / _CELL_MM).astype(int)
-        tried = tried[~supplied[cell[:, 0], cell[:, 1]] & ~self.faz.contains(tried)]
+        tried = tried[~supplied[cell[:, 0], cell[:, 1]] & ~self.faz.contains(tried, margin=_MARGIN_MM)]
         offset = self.rng.uniform(0, between, 2)
         columns = int(self.field_mm / between) + 2
         taken = np.zeros(columns**2, dtype=bool)
@@ -250,7 +128,7 @@ class Colonisation:
         tree = cKDTree(self.vein.position[: self.vein.count], balanced_tree=False, compact_nodes=False)
         return np.asarray(np.isfinite(tree.query(points, distance_upper_bound=reach)[0]))
 
-    def _grow(self, sinks: _Sinks, number: int, iteration: int, sigma: float) -> np.ndarray:
+    def _grow(self, sinks: Sinks, number: int, iteration: int, sigma: float) -> np.ndarray:
         """One step of every tip and side branch that sinks call for; the new nodes."""
         stage, forest = STAGES[number], sinks.forest
         seen = np.flatnonzero(sinks.node >= 0)
@@ -288,7 +166,9 @@ class Colonisation:
         parents = np.concatenate([nodes[runs], nodes[forks], nodes[forks], sprouts])
         direction = np.concatenate(directions)
         position = forest.position[parents] + step * direction
-        allowed = ((position > 0) & (position < self.field_mm)).all(axis=1) & ~self.faz.contains(position)
+        allowed = ((position > 0) & (position < self.field_mm)).all(axis=1) & ~self.faz.contains(
+            position, margin=_MARGIN_MM
+        )
         return forest.add(position[allowed], direction[allowed], parents[allowed], number)
 
     def _sprouts(
@@ -312,7 +192,7 @@ class Colonisation:
             )
             for sign in (1, -1)
         )
-        chosen = np.flatnonzero(left + right > 0)
+        chosen = np.flatnonzero((left + right > 0) & (self.rng.random(len(nodes)) < _SPROUTING))
         turn = np.where(left >= right, leave, -leave)[chosen]
         return _turned(forest.heading[nodes[chosen]], turn), nodes[chosen]
 

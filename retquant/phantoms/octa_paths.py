@@ -11,84 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from retquant.phantoms.faz_outline import HarmonicOutline
-from retquant.phantoms.octa_growth import Forest
+from retquant.phantoms.octa_trees import Trees
 
 SPACING_MM = 0.005  # of a polyline's points
 _CARRIED_MM = 0.15  # along which a side branch returns from where its parent's wave has carried its root
 _WAVE = 0.3  # share of the published amplitudes that a healthy vessel has
+RING = 2  # plexus number of the capillary ring round the avascular zone
 _CLEARANCE_MM = 0.008  # between the avascular zone and a centre line: the vessels there are capillaries
-
-
-@dataclass(slots=True)
-class Trees:
-    """Both forests as one list of N nodes, parents before children. Positions (row, col) in mm."""
-
-    position: np.ndarray  # (N, 2)
-    parent: np.ndarray  # (N,) -1 at a root
-    radius: np.ndarray  # (N,) mm, of the edge from the parent
-    plexus: np.ndarray  # (N,)
-    is_vein: np.ndarray  # (N,) bool
-    tree: np.ndarray  # (N,)
-
-    def __len__(self) -> int:
-        return len(self.parent)
-
-    @classmethod
-    def of(cls, artery: Forest, vein: Forest) -> Trees:
-        counts = (artery.count, vein.count)
-        columns = {
-            name: [getattr(forest, name)[: forest.count] for forest in (artery, vein)]
-            for name in ("position", "parent", "radius", "stage")
-        }
-        columns["parent"][1] = np.where(columns["parent"][1] < 0, -1, columns["parent"][1] + counts[0])
-        parent = np.concatenate(columns["parent"])
-        tree = np.where(parent < 0, np.cumsum(parent < 0) - 1, 0)
-        for node, before in enumerate(parent.tolist()):
-            if before >= 0:
-                tree[node] = tree[before]
-        return cls(
-            position=np.concatenate(columns["position"]),
-            parent=parent,
-            radius=np.concatenate(columns["radius"]),
-            plexus=np.concatenate(columns["stage"]).astype(int),
-            is_vein=np.repeat([False, True], counts),
-            tree=tree,
-        )
-
-    @property
-    def children(self) -> np.ndarray:
-        """(N,) number of children."""
-        return np.bincount(self.parent[self.parent >= 0], minlength=len(self))
-
-    @property
-    def edge_length(self) -> np.ndarray:
-        """(N,) mm to the parent, 0 at a root."""
-        length = np.hypot(*(self.position - self.position[self.parent]).T)
-        return np.where(self.parent < 0, 0.0, length)
-
-    def kept(self, keep: np.ndarray) -> Trees:
-        """The trees without the other nodes, which must hold all that hangs on them."""
-        number = np.cumsum(keep) - 1
-        parent = self.parent[keep]
-        return Trees(
-            position=self.position[keep],
-            parent=np.where(parent < 0, -1, number[parent]),
-            radius=self.radius[keep],
-            plexus=self.plexus[keep],
-            is_vein=self.is_vein[keep],
-            tree=self.tree[keep],
-        )
-
-    def grown(self, position: np.ndarray, parent: np.ndarray, plexus: int) -> Trees:
-        """The trees with a further child at each of `parent`, of the parent's radius."""
-        return Trees(
-            position=np.concatenate([self.position, position]),
-            parent=np.concatenate([self.parent, parent]),
-            radius=np.concatenate([self.radius, self.radius[parent]]),
-            plexus=np.concatenate([self.plexus, np.full(len(parent), plexus)]),
-            is_vein=np.concatenate([self.is_vein, self.is_vein[parent]]),
-            tree=np.concatenate([self.tree, self.tree[parent]]),
-        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -123,6 +52,8 @@ def smooth_lines(
     taper = np.minimum(0.04 + 2 * radius, length / 2 + 1e-9)
     shift *= np.clip(np.minimum(along, length - along) / taper, 0, 1)[:, None]
     _carry(shift, along, chain_of, starts, ends, knot_at, knot_node, first_knot)
+    ends_on_ring = (trees.plexus[knot_node[np.append(first_knot[1:], len(knot_node)) - 1]] == RING)[chain_of]
+    shift[ends_on_ring] *= np.clip((length - along) / taper, 0, 1)[ends_on_ring, None]
     points = _pushed_out(points + shift, faz)
     return Lines(points=points, knot_at=knot_at, knot_node=knot_node, first_knot=first_knot)
 
