@@ -84,7 +84,12 @@ def mm_per_degree(axial_length_mm: float) -> float:
 
 
 def mm_per_degree_by_refraction(spherical_equivalent_d: float, corneal_radius_mm: float) -> float:
-    """The same from refraction and corneal radius: 1 / (17.21/r + 1.247 + A/17.455) [GarwayHeath1998]."""
+    """The same from refraction and corneal radius: 1 / (17.21/r + 1.247 + A/17.455) [GarwayHeath1998].
+
+    The method of Littmann and Bengtsson with the constants of a later study of eyes of known length; from -10 to +6
+    dioptres and radii of 7 to 8.6 mm it stays within 1 % of Bengtsson's own 1 / (1 + (A + 0.84 dD)/60), dD the
+    cornea's power over the usual one [Bengtsson1992].
+    """
     return 1.0 / (17.21 / corneal_radius_mm + 1.247 + spherical_equivalent_d / 17.455)
 
 

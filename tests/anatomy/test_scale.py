@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from retquant.anatomy import Disc, Scale, resolve_scale
+from retquant.images import fit_field
 from retquant.images.retinal_image import Field
 from retquant.manifest.records import ImageRecord
 
@@ -90,3 +92,56 @@ def test_a_disc_known_by_its_centre_alone_gives_scale_with_the_fovea():
 
 def test_with_nothing_known_the_scale_is_unknown():
     assert scale_of(fovea=(400.0, 700.0), axial_length_mm=24.0) == Scale(um_per_px=None, source="unknown")
+
+
+@pytest.mark.parametrize("refraction", [-10.0, -6.0, -3.0, 0.0, 3.0, 6.0])
+@pytest.mark.parametrize("radius", [7.0, 7.4, 7.8, 8.2, 8.6])
+def test_refraction_and_cornea_correct_as_bengtssons_formula_does(refraction, radius):
+    # Bengtsson and Krakau 1992, formula 3: M = k D (1 + (A + 0.84 dD)/D), D about 60 dpt; size is image over M
+    cornea = 337.5 / radius - 337.5 / 7.8
+    bengtsson = 1 / (1 + (refraction + 0.84 * cornea) / 60)
+    usual = scale_of(fov_mm=9.0, spherical_equivalent_d=0.0, corneal_radius_mm=7.8).um_per_px
+    own = scale_of(fov_mm=9.0, spherical_equivalent_d=refraction, corneal_radius_mm=radius).um_per_px
+    assert own is not None
+    assert usual is not None
+    assert own / usual == pytest.approx(bengtsson, rel=0.01)
+
+
+def test_the_axial_length_goes_before_refraction_and_cornea():
+    both = scale_of(fov_mm=9.0, axial_length_mm=26.0, spherical_equivalent_d=3.0, corneal_radius_mm=7.4)
+    assert both == scale_of(fov_mm=9.0, axial_length_mm=26.0)
+
+
+EVERYTHING = {"um_per_px": 7.5, "fov_mm": 9.0, "fov_deg": 45.0}
+
+
+@pytest.mark.parametrize(
+    ("left_out", "source", "is_nominal"),
+    [
+        ((), "um_per_px", True),
+        (("um_per_px",), "fov_mm", True),
+        (("um_per_px", "fov_mm"), "fov_deg", True),
+        (("um_per_px", "fov_mm", "fov_deg"), "disc", False),
+        (("um_per_px", "fov_mm", "fov_deg", "radius"), "disc_fovea", False),
+        (("um_per_px", "fov_mm", "fov_deg", "disc"), "unknown", False),
+    ],
+)
+def test_the_sources_of_scale_come_in_their_order_and_only_those_of_the_camera_are_corrected(
+    left_out, source, is_nominal
+):
+    disc = Disc(center=(400.0, 300.0), radius_px=0.0 if "radius" in left_out else 90.0)
+    scale = scale_of(
+        disc=None if "disc" in left_out else disc,
+        fovea=(400.0, 700.0),
+        axial_length_mm=26.0,
+        **{name: value for name, value in EVERYTHING.items() if name not in left_out},
+    )
+    assert (scale.source, scale.is_nominal) == (source, is_nominal)
+    assert scale.magnification_corrected == (source in ("fov_mm", "fov_deg"))
+
+
+def test_an_angiograms_pixel_is_its_side_over_the_number_of_pixels():
+    # 3 mm over 304 A-scans: 9.868 um, not 3/303
+    record = ImageRecord(image_id="a", image=Path("a.png"), row=2, modality="octa", fov_mm=3.0)
+    field = fit_field(np.ones((304, 304), bool))
+    assert resolve_scale(record, field=field).um_per_px == pytest.approx(3000 / 304)
