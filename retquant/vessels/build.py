@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 
 import networkx as nx
@@ -25,6 +26,7 @@ from retquant.vessels.cleaning import dissolve, remove_small_loops, remove_small
 from retquant.vessels.crossings import resolve_crossings
 from retquant.vessels.edges import MARGIN, EdgeMap, border_distance, edge_map
 from retquant.vessels.ends import prolonged, settled, tip_positions
+from retquant.vessels.gaps import bridge_gaps
 from retquant.vessels.graph import BORDER, BRANCH, END, LOOP, Bifurcations, Nodes, VesselGraph
 from retquant.vessels.junctions import Arm, find_bifurcations, meeting_point
 from retquant.vessels.packing import arc_positions, middle, pack, resample
@@ -35,6 +37,8 @@ from retquant.vessels.trace import Strand, trace
 _ERROR_PX = {False: 0.02, True: 0.10}
 """How far the middle of a vessel may be off on average over a few calibres: hard masks (True) and others."""
 
+_HIDDEN_BY = {"artery": "vein", "vein": "artery"}
+
 
 def build_graph(
     target: TargetMask,
@@ -43,15 +47,20 @@ def build_graph(
     fov: np.ndarray,
     settings: VesselSettings,
     disc_center: tuple[float, float] | None = None,
+    labels: Mapping[str, np.ndarray] | None = None,
 ) -> VesselGraph:
     """The vessels of `target` inside `fov` (H, W) bool as smooth centre lines with calibre between nodes.
 
-    `disc_center` (row, col) directs the bifurcations: the parent is the segment that leads to the disc.
+    `disc_center` (row, col) directs the bifurcations: the parent is the segment that leads to the disc. `labels`
+    holds the (H, W) bool masks of `artery` and `vein` where they are known: in all vessels they tell crossings from
+    bifurcations, and where one kind hides the other its vessel is led on beneath.
     """
     field = np.ascontiguousarray(fov).view(np.uint8) != 0 if fov.dtype == bool else fov > 0
     diameter = field_diameter(field)
     mask = fill_pinholes(target.mask & field, (settings.largest_pinhole_field_share * diameter) ** 2)
-    network, crossings = _network(mask, diameter, settings)
+    network, crossings = _network(
+        mask, field, settings, labels={} if labels is None else labels, structure=structure
+    )
     if network.number_of_edges() == 0:
         return empty_graph(structure, mask.shape)
     probability = np.where(mask & ~target.mask, np.uint8(255), target.probability)
@@ -71,7 +80,14 @@ def field_diameter(field: np.ndarray) -> float:
     return float(max(np.ptp(rows), np.ptp(cols)) + 1) if len(rows) else 0.0
 
 
-def _network(mask: np.ndarray, diameter: float, settings: VesselSettings) -> tuple[nx.MultiGraph, np.ndarray]:
+def _network(
+    mask: np.ndarray,
+    field: np.ndarray,
+    settings: VesselSettings,
+    *,
+    labels: Mapping[str, np.ndarray],
+    structure: str,
+) -> tuple[nx.MultiGraph, np.ndarray]:
     network = trace(thin(mask), radius_map(mask))
     for node in list(network):
         dissolve(network, node)
@@ -79,10 +95,12 @@ def _network(mask: np.ndarray, diameter: float, settings: VesselSettings) -> tup
     remove_spurs(network, shortest_calibres=settings.shortest_spur_calibres)
     remove_small_parts(
         network,
-        shortest_px=settings.smallest_part_field_share * diameter,
+        shortest_px=settings.smallest_part_field_share * field_diameter(field),
         shortest_calibres=settings.smallest_part_calibres,
     )
-    return network, resolve_crossings(network, settings)
+    crossings = resolve_crossings(network, settings)
+    bridge_gaps(network, settings, mask=mask, field=field, other=labels.get(_HIDDEN_BY.get(structure, "")))
+    return network, crossings
 
 
 def _measured(
