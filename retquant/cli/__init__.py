@@ -14,6 +14,7 @@ from retquant.cli import (
     evaluate,
     manifest,
     models,
+    phantoms,
     quantify,
     train,
 )
@@ -33,6 +34,7 @@ app.command()(quantify.quantify)
 app.add_typer(biomarkers.app, name="biomarkers")
 app.command(name="manifest")(manifest.make_manifest)
 app.add_typer(models.app, name="models")
+app.add_typer(phantoms.app, name="phantoms")
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(associate.associate)

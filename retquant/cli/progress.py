@@ -75,3 +75,11 @@ def cohort_progress(images: int, *, quiet: bool) -> Iterator[Callable[[CohortPro
             )
 
         yield report
+
+
+@contextmanager
+def counted(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A bar over `total` things of one kind; call what it gives after each of them."""
+    with _bar(quiet=quiet) as bar:
+        task = bar.add_task(what, total=total, note="")
+        yield lambda: bar.update(task, advance=1)

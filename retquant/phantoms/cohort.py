@@ -7,8 +7,6 @@ any number of processes.
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,43 +14,21 @@ from typing import Any
 
 import numpy as np
 
+from retquant.phantoms.cohort_files import (
+    EyePlan,
+    EyeRows,
+    person_cells,
+    save_masks,
+    save_picture,
+    save_record,
+    write_csv,
+)
 from retquant.phantoms.eye import Eye, EyeTraits, simple_eye
-from retquant.phantoms.people import CohortDesign, Person, draw_people
+from retquant.phantoms.octa_cohort import write_angiogram
+from retquant.phantoms.people import CohortDesign, draw_people
 from retquant.phantoms.photograph import PhotographStyle, photograph
 
 _LATER_TRAITS = ("nicking", "avascular")  # columns of the truth table only where somebody has them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EyePlan:
-    """One eye that is to be written."""
-
-    person: Person
-    number: int  # of the person's eyes
-    design: CohortDesign
-
-    @property
-    def stem(self) -> str:
-        """What its files are called."""
-        return f"{self.person.participant_id}_{self.person.eyes[self.number]}"
-
-    @property
-    def image(self) -> str:
-        """Path of its picture from the manifest's folder."""
-        return f"images/{self.stem}.{self.design.picture}"
-
-    @property
-    def brings_masks(self) -> bool:
-        """Whether its masks are written."""
-        return self.person.has_masks and self.number < self.design.masked_eyes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EyeRows:
-    """What the manifest and the truth table say of one eye."""
-
-    manifest: Mapping[str, Any]
-    truth: Mapping[str, Any]
 
 
 def eye_plans(n_people: int, seed: int, *, design: CohortDesign) -> tuple[EyePlan, ...]:
@@ -93,7 +69,8 @@ class EyeWriter:
     def __call__(self, plan: EyePlan) -> EyeRows:
         """Draw one eye, write its files, and say what the tables hold of it."""
         (self.folder / "images").mkdir(parents=True, exist_ok=True)
-        return write_photograph(self.folder, plan)
+        write = write_photograph if plan.design.modality == "cfp" else write_angiogram
+        return write(self.folder, plan)
 
 
 def write_photograph(folder: Path, plan: EyePlan) -> EyeRows:
@@ -109,10 +86,10 @@ def write_photograph(folder: Path, plan: EyePlan) -> EyeRows:
     masks = {}
     if plan.brings_masks:
         masks = save_masks(folder, plan.stem, {name: eye.coverage(name) for name in design.masks})
-    truth: dict[str, Any] = {"image": plan.image} | asdict(traits)
-    truth |= {name: round(value, 6) for name, value in eye.shape.truth.items()}
-    if design.columns:
-        truth |= person.labels | {name: round(value, 6) for name, value in eye.truth.items()}
+    figures = eye.truth if design.columns else eye.shape.truth
+    labels = dict(person.labels) if design.columns else {}
+    truth = {"image": plan.image, **labels, **asdict(traits)}
+    truth |= {name: round(value, 6) for name, value in figures.items()}
     if design.records:
         save_record(folder, plan.stem, eye.record | {"participant_id": person.participant_id})
     return EyeRows(manifest=_manifest_row(plan, eye, masks), truth=truth)
@@ -126,59 +103,6 @@ def write_tables(folder: Path, rows: Sequence[EyeRows]) -> Path:
     }
     write_csv(folder / "truth.csv", [{k: v for k, v in r.truth.items() if k not in unused} for r in rows])
     return write_csv(folder / "manifest.csv", [dict(r.manifest) for r in rows])
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Write the rows under all their columns, in order of first appearance; what a row lacks stays empty."""
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return aside.replace(path)
-
-
-def person_cells(plan: EyePlan) -> dict[str, Any]:
-    """What a manifest says of the person behind an eye; unknown labels are empty."""
-    person = plan.person
-    return {
-        "image": plan.image,
-        "participant_id": person.participant_id,
-        "eye": person.eyes[plan.number],
-        "age": person.age,
-        "sex": person.sex,
-        "site": person.site,
-        **{name: "" if name in person.unknown else value for name, value in person.labels.items()},
-    }
-
-
-def save_masks(folder: Path, stem: str, coverage: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Coverage of each structure inside the field as 8-bit PNG; target name to relative path."""
-    (folder / "masks").mkdir(exist_ok=True)
-    written = {}
-    for name, share in coverage.items():
-        written[name] = f"masks/{stem}_{name}.png"
-        save_picture(folder / written[name], np.rint(share * 255).astype(np.uint8))
-    return written
-
-
-def save_picture(path: Path, pixels: np.ndarray) -> None:
-    """Write a picture whole or not at all: JPEG of quality 92, or PNG."""
-    from PIL import Image
-
-    aside = path.with_name(f".{path.name}.part")
-    if path.suffix == ".jpg":
-        Image.fromarray(pixels).save(aside, format="JPEG", quality=92, subsampling=0)
-    else:
-        Image.fromarray(pixels).save(aside, format="PNG", optimize=True)
-    aside.replace(path)
-
-
-def save_record(folder: Path, stem: str, record: Mapping[str, Any]) -> None:
-    """Write everything that is known of an eye as `records/STEM.json`."""
-    (folder / "records").mkdir(exist_ok=True)
-    (folder / "records" / f"{stem}.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 def _manifest_row(plan: EyePlan, eye: Eye, masks: Mapping[str, str]) -> dict[str, Any]:

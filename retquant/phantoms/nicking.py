@@ -16,7 +16,7 @@ from retquant.phantoms.truth.crossings import Meeting, meetings
 
 SIGMA = 0.4  # of the vein's calibre
 _STEEPEST = 30.0  # degrees; a vein that an artery follows for longer is not nicked
-_REACH = 2.5  # sigmas, beyond which the notch is below 5 % of its depth
+_REACH = 3.5  # sigmas, beyond which the notch is below 0.3 % of its depth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

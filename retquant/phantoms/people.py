@@ -1,9 +1,9 @@
 """The people of a digital cohort: who has which eyes, which labels, and what the labels change in the eyes.
 
 Unless told otherwise two labels are planted. `hypertension` (0 or 1) narrows the arteries; `hba1c` (per cent) makes
-the veins more tortuous and wider. A design may name diseases of its own instead. Age, sex and site have no effect on
-the vessels. The effects are far larger than in people, so that a dozen of them show it: they prove that an analysis
-finds what is there, and say nothing of medicine.
+the veins more tortuous and wider, and in OCTA it enlarges the avascular zone and takes vessels away. A design may name
+diseases of its own instead. Age, sex and site have no effect on the vessels. The effects are far larger than in
+people, so that a dozen of them show it: they prove that an analysis finds what is there, and say nothing of medicine.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from retquant.phantoms.eye import EyeTraits
 _NARROWING = 0.20  # share of artery calibre lost with hypertension
 _WINDING_PER_PERCENT = 0.45  # relative rise of vein oscillation for one per cent of HbA1c above 5.5
 _WIDENING_PER_PERCENT = 0.06  # relative rise of vein calibre for the same
+_AVASCULAR_PER_PERCENT = 0.12  # in OCTA: relative rise of the avascular zone's radius for the same
+_DROPOUT_PER_PERCENT = 0.05  # in OCTA: share of vessel length lost for the same
 
 EFFECTS: Mapping[str, tuple[float, str]] = {
     "narrowing": (0.2, "share of the arteries' calibre lost"),
@@ -127,7 +129,11 @@ class CohortDesign:
     missing: float = 0.0  # share of the manifest's labels left empty
     masked: float = 0.5  # share of people whose masks are written too
     masked_eyes: int = 2  # of such a person's eyes, how many bring their masks
-    masks: tuple[str, ...] = ("artery", "vein", "disc")  # which; `vessel` and `cup` are the others
+    masks: tuple[str, ...] = (
+        "artery",
+        "vein",
+        "disc",
+    )  # which of a photograph; `vessel` and `cup` are the others
     pictured: bool = True  # else the pictures show the field of view and nothing in it
     picture: str = "jpg"  # jpg (quality 92) | png
     columns: bool = False  # the truth table holds the true value of every biomarker column, too
@@ -184,6 +190,15 @@ def draw_people(n_people: int, seed: int, *, design: CohortDesign | None = None)
             )
             for _ in eyes
         ]
+        if design.modality == "octa" and excess > 0:
+            traits = [
+                replace(
+                    own,
+                    avascular=1 + _AVASCULAR_PER_PERCENT * excess,
+                    dropout=_DROPOUT_PER_PERCENT * excess,
+                )
+                for own in traits
+            ]
         for disease in design.diseases:
             if labels[disease.name]:
                 traits = [disease.changed(own) for own in traits]

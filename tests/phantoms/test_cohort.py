@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from PIL import Image
 
 from retquant.errors import ConfigError
-from retquant.phantoms import CohortDesign, draw_people, simple_eye, write_cohort
+from retquant.phantoms import CohortDesign, Disease, EyeTraits, draw_people, simple_eye, write_cohort
 from retquant.phantoms.cohort import EyeWriter, eye_plans, write_tables
+from retquant.phantoms.cohort_files import EyePlan, EyeRows
+from retquant.phantoms.making import make_cohort
 
 DESIGN = CohortDesign(size=(160, 160), masked=0.5, one_eyed=0.34, picture="png")
 
@@ -94,6 +97,129 @@ def test_a_cohort_of_nobody_and_impossible_shares_are_refused() -> None:
         CohortDesign(one_eyed=2)
     with pytest.raises(ConfigError, match="picture is 'bmp'"):
         CohortDesign(picture="bmp")
+
+
+def test_diseases_of_ones_own_change_the_knobs_that_they_name() -> None:
+    design = CohortDesign(
+        diseases=(
+            Disease.parse("hypertension=narrowing:0.2,nicking@0.5"),
+            Disease.parse("diabetes=dropout:0.2,avascular:0.5", share=0.3),
+            Disease.parse("glaucoma=cupping:0.3"),
+        )
+    )
+    people = draw_people(40, 2, design=design)
+    assert set(people[0].labels) == {"hypertension", "diabetes", "glaucoma"}
+    assert [sum(p.labels[name] for p in people) for name in people[0].labels] == [20, 12, 16]
+    for person in people:
+        for traits in person.traits:
+            assert (traits.nicking == 0.4) == bool(person.labels["hypertension"])
+            assert (traits.dropout, traits.avascular) == ((0.2, 1.5) if person.labels["diabetes"] else (0, 1))
+    cups = {
+        ill: np.mean([t.cup_to_disc for p in people for t in p.traits if p.labels["glaucoma"] == ill])
+        for ill in (0, 1)
+    }
+    assert cups[1] - cups[0] == pytest.approx(0.3, abs=0.06)  # 80 eyes of SD 0.08
+
+
+@pytest.mark.parametrize(
+    "text", ["hypertension", "x=unheard_of:1", "a b=narrowing", "x=narrowing:much", "x=narrowing@2"]
+)
+def test_a_disease_that_cannot_be_read_is_refused_with_a_remedy(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Disease.parse(text)
+    assert caught.value.remedy
+
+
+def test_strong_diseases_stay_within_what_eyes_can_have() -> None:
+    everything = Disease.parse(
+        "x=narrowing:0.9,widening:5,winding:9,dropout:0.9,nicking:3,cupping:2,avascular:9"
+    )
+    assert everything.changed(EyeTraits()) == EyeTraits(
+        artery_calibre=0.3,
+        vein_calibre=2.0,
+        artery_tortuosity=4.0,
+        vein_tortuosity=4.0,
+        dropout=0.6,
+        nicking=0.8,
+        cup_to_disc=0.9,
+        avascular=3.0,
+    )
+
+
+def test_labels_left_empty_are_known_to_the_truth(tmp_path: Path) -> None:
+    design = CohortDesign(size=(96, 96), missing=0.5, masked=0.0, sites=("one",), columns=True, picture="png")
+    write_cohort(tmp_path, 4, 3, design=design)
+    manifest, truth = rows(tmp_path / "manifest.csv"), rows(tmp_path / "truth.csv")
+    empty = [row[name] == "" for row in manifest for name in ("hypertension", "hba1c")]
+    assert 0 < sum(empty) < len(empty)
+    assert all(row["hypertension"] and row["hba1c"] for row in truth)
+    assert all(float(row["disc_area"]) > 1.0 for row in truth)  # biomarker columns, in mm2
+    assert {row["site"] for row in manifest} == {"one"}
+
+
+def test_masks_alone_come_with_pictures_of_the_empty_field(tmp_path: Path) -> None:
+    design = CohortDesign(size=(128, 128), pictured=False, masked=1.0, one_eyed=1.0, picture="png")
+    write_cohort(tmp_path, 1, 3, design=design)
+    (row,) = rows(tmp_path / "manifest.csv")
+    picture = np.asarray(Image.open(tmp_path / row["image"]))
+    assert set(np.unique(picture[32:96, 32:96])) == {128}
+    assert picture[0, 0].max() == 0
+    assert np.asarray(Image.open(tmp_path / row["artery_mask"])).max() > 100
+
+
+def test_an_octa_cohort_plants_a_larger_avascular_zone_with_hba1c(tmp_path: Path) -> None:
+    people = draw_people(30, 4, design=CohortDesign(modality="octa"))
+    planted = [(p.labels["hba1c"], p.traits[0].avascular, p.traits[0].dropout) for p in people]
+    for hba1c, zone, lost in planted:
+        assert zone == pytest.approx(1 + 0.12 * max(hba1c - 5.5, 0), abs=0.007)  # the label is rounded to 0.1
+        assert lost == pytest.approx(0.05 * max(hba1c - 5.5, 0), abs=0.003)
+    assert all(p.traits[0].avascular == 1 for p in draw_people(9, 4))  # photographs stay as they were
+    design = CohortDesign(modality="octa", size=(96, 96), masked=1.0, one_eyed=1.0, picture="png")
+    write_cohort(tmp_path, 1, 4, design=design)
+    (row,) = rows(tmp_path / "manifest.csv")
+    assert (row["modality"], row["fov_mm"]) == ("octa", "3.0")
+    shares = {
+        name: np.asarray(Image.open(tmp_path / row[f"{name}_mask"])).mean() / 255
+        for name in ("capillary", "large_vessel", "faz")
+    }
+    assert shares["large_vessel"] < shares["capillary"] < 0.6
+    assert 0.005 < shares["faz"] < 0.15
+    assert np.asarray(Image.open(tmp_path / row["image"])).std() > 10
+
+
+def test_a_cohort_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    drawn: list[str] = []
+
+    def until(count: int) -> Callable[[Callable[[EyePlan], EyeRows], Sequence[EyePlan]], Iterator[EyeRows]]:
+        def over(write: Callable[[EyePlan], EyeRows], eyes: Sequence[EyePlan]) -> Iterator[EyeRows]:
+            for number, plan in enumerate(eyes):
+                if number == count:
+                    raise KeyboardInterrupt
+                drawn.append(plan.stem)
+                yield write(plan)
+
+        return over
+
+    design = CohortDesign(size=(96, 96), one_eyed=0.0, picture="png", columns=True)
+    folder = tmp_path / "stopped"
+    with pytest.raises(KeyboardInterrupt):
+        make_cohort(folder, 2, 6, design=design, over=until(3))
+    assert not (folder / "manifest.csv").exists()
+    first = {path: path.stat().st_mtime_ns for path in (folder / "images").iterdir()}
+    assert len(first) == 3
+    with pytest.raises(ConfigError, match="another design"):
+        make_cohort(folder, 3, 6, design=design)
+    make_cohort(folder, 2, 6, design=design)
+    assert {path: path.stat().st_mtime_ns for path in first} == first  # nothing is drawn twice
+    write_cohort(tmp_path / "whole", 2, 6, design=design)
+    files = [p.relative_to(folder) for p in sorted(folder.rglob("*")) if p.is_file()]
+    assert files == [
+        p.relative_to(tmp_path / "whole") for p in sorted((tmp_path / "whole").rglob("*")) if p.is_file()
+    ]
+    for path in files:
+        assert (folder / path).read_bytes() == (tmp_path / "whole" / path).read_bytes(), path
+    with pytest.raises(ConfigError, match="not empty"):
+        make_cohort(folder, 2, 6, design=design)
 
 
 def test_the_committed_example_is_what_is_drawn_today(tmp_path: Path) -> None:
