@@ -66,7 +66,9 @@ def _plan(meeting: Meeting, artery: Tube, vein: Tube, arc: np.ndarray) -> tuple[
 
 
 def _cut(vein: Tube, arc: np.ndarray, planned: Sequence[tuple[float, float, float, float]]) -> Tube:
-    """The vein with its notches, its points dense enough to follow them."""
+    """The vein with its notches, its points dense enough to follow them and on the same smooth line."""
+    from scipy.interpolate import CubicSpline
+
     fine = [
         np.arange(at - shadow - _REACH * sigma, at + shadow + _REACH * sigma, sigma / 5)
         for at, shadow, sigma, _ in planned
@@ -76,5 +78,4 @@ def _cut(vein: Tube, arc: np.ndarray, planned: Sequence[tuple[float, float, floa
     for at, shadow, sigma, depth in planned:
         beside = np.maximum(np.abs(along - at) - shadow, 0)
         diameter *= 1 - depth * np.exp(-((beside / sigma) ** 2) / 2)
-    points = np.column_stack([np.interp(along, arc, vein.points[:, axis]) for axis in (0, 1)])
-    return replace(vein, points=points, diameter=diameter)
+    return replace(vein, points=CubicSpline(arc, vein.points)(along), diameter=diameter)

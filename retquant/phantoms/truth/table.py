@@ -55,6 +55,7 @@ def eye_truth(
         for zone, (inner, outer) in ZONES.items()
     }
     table = disc_figures(shape, eye, mm_per_px=mm_per_px)
+    table.pop("rim_width_min_clock_hour", None)  # a concentric cup leaves two hours that are as thin
     for region, ring in rings.items():
         window = field if region == "fov" else field * _ring_coverage(ring, shape.size)
         area_mm2 = float(window.sum(dtype=float)) * mm_per_px**2
