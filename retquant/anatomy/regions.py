@@ -64,11 +64,12 @@ class WholeField:
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """True where the nearest pixel belongs to the field."""
-        nearest = np.rint(points).astype(int)
         height, width = self.fov.shape
-        inside = ((nearest >= 0) & (nearest < (height, width))).all(axis=-1)
-        row, column = np.moveaxis(np.clip(nearest, 0, (height - 1, width - 1)), -1, 0)
-        return inside & self.fov[row, column]
+        nearest = np.rint(points)
+        row, col = nearest[..., 0], nearest[..., 1]
+        inside = (row >= 0) & (row < height) & (col >= 0) & (col < width)
+        index = np.where(inside, row * width + col, 0.0).astype(np.intp)
+        return np.asarray(inside & self.fov.ravel()[index])
 
     def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
         """The field itself."""
@@ -106,12 +107,16 @@ class Annulus:
             )
             for c, size in zip(self.center, shape, strict=True)
         )
-        rows, columns = (
-            np.arange(part.start, max(part.start, part.stop), dtype=np.float32) for part in window
+        rows, cols = (
+            (np.arange(part.start, max(part.start, part.stop)) - middle).astype(np.float32)
+            for part, middle in zip(window, self.center, strict=True)
         )
-        distance = np.hypot(rows[:, None] - self.center[0], columns[None, :] - self.center[1])
-        share = np.clip(self.outer_px - distance + 0.5, 0, 1) - np.clip(self.inner_px - distance + 0.5, 0, 1)
-        return (window[0], window[1]), share.astype(np.float32)
+        distance = rows[:, None] ** 2 + cols[None, :] ** 2
+        np.sqrt(distance, out=distance)
+        share = _share_within(np.float32(self.outer_px) - distance)
+        if self.inner_px > 0:
+            share -= _share_within(np.float32(self.inner_px) - distance)
+        return (window[0], window[1]), share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +133,9 @@ class Quarter:
 
     def _sides(self, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pixels inside each of the two straight sides, from offsets to the ring's centre."""
-        along = row * self.direction[0] + col * self.direction[1]
-        across = col * self.direction[0] - row * self.direction[1]
-        return (along - across) * math.sqrt(0.5), (along + across) * math.sqrt(0.5)
+        down, right = (math.sqrt(0.5) * part for part in self.direction)
+        # along the direction less across it, and the two together, over the square root of two
+        return row * (down + right) + col * (right - down), row * (down - right) + col * (right + down)
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """True in the ring and between the sides; of two quarters that meet, a point on the side is in one."""
@@ -141,12 +146,16 @@ class Quarter:
     def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
         """Each pixel's share inside the ring and between the sides."""
         window, share = self.ring.coverage(shape)
+        return window, share * self.wedge(window, share.shape)
+
+    def wedge(self, window: Window, shape: tuple[int, ...]) -> np.ndarray:
+        """(h, w) float32 share between the sides, in the window of the ring's coverage."""
         rows, cols = (
-            np.arange(part.start, part.start + count, dtype=np.float32) - middle
-            for part, count, middle in zip(window, share.shape, self.ring.center, strict=True)
+            (np.arange(part.start, part.start + count) - middle).astype(np.float32)
+            for part, count, middle in zip(window, shape, self.ring.center, strict=True)
         )
         first, second = self._sides(rows[:, None], cols[None, :])
-        return window, share * np.clip(first + 0.5, 0, 1) * np.clip(second + 0.5, 0, 1)
+        return _share_within(first) * _share_within(second)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -171,11 +180,18 @@ class HalfField:
     def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
         """The field's pixels by their share on the inner side."""
         rows, cols = (
-            (np.arange(n, dtype=np.float32) - o) * d
+            ((np.arange(n) - o) * d).astype(np.float32)
             for n, o, d in zip(shape, self.origin, self.direction, strict=True)
         )
-        share = np.clip(rows[:, None] + cols[None, :] + 0.5, 0, 1) * self.fov
-        return (slice(0, shape[0]), slice(0, shape[1])), share.astype(np.float32)
+        share = _share_within(rows[:, None] + cols[None, :])
+        share *= self.fov
+        return (slice(0, shape[0]), slice(0, shape[1])), share
+
+
+def _share_within(depth: np.ndarray) -> np.ndarray:
+    """Share of a pixel `depth` inside an edge: half on it, all or nothing from half a pixel on; overwrites `depth`."""
+    depth += np.float32(0.5)
+    return np.clip(depth, 0, 1, out=depth)
 
 
 def _leads_into(along: np.ndarray, direction: Direction) -> np.ndarray:
@@ -232,4 +248,4 @@ def visible_share(region: Region, fov: np.ndarray) -> float:
 def visible_area(region: Region, fov: np.ndarray) -> float:
     """Square pixels of a region inside the field of view."""
     window, share = region.coverage((fov.shape[0], fov.shape[1]))
-    return float(share[fov[window]].sum(dtype=np.float64))
+    return float((share * fov[window]).sum(dtype=np.float64))

@@ -162,7 +162,7 @@ def width_min_clock_hour(disc: View, cup: View) -> Measurement:
 
 @of_rim(unit="1", reference="Jonas1988", landmarks=("disc", "laterality"), aliases=("ISNT rule",))
 def isnt_rule(disc: View, cup: View) -> Measurement:
-    """1 where the rim narrows from inferior over superior and nasal to temporal, 0 where it does not.
+    """Whether the rim narrows from inferior over superior and nasal to temporal, 1 or 0.
 
     Inferior at least as wide as superior, superior as nasal, nasal as temporal, by the quarters of `rim_width`; a
     difference below a hundredth of the disc's radius counts as none.

