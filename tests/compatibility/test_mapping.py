@@ -53,6 +53,34 @@ def test_columns_that_a_value_needs_are_known_themselves(key: str) -> None:
             assert described.knows(name)
 
 
+FULL_V3 = """
+temporal_angle bifangle bifangle_hf_superior bifangle_hf_inferior md_diam md_diam_hf_superior md_diam_hf_inferior
+lw_diam lw_diam_hf_superior lw_diam_hf_inferior lw_diam_disc_full temporal_cre temporal_cre_hf_superior temporal_cre_hf_inferior
+nasal_cre full_cre md_tort_dist md_tort_curv lw_tort_dist_vessels lw_tort_dist lw_tort_dist_max_segment_len_0p2
+lw_tort_curv lw_tort_dist_etdrs_full lw_tort_dist_max_segment_len_0p2_etdrs_full lw_tort_curv_etdrs_full
+lw_tort_dist_disc_full lw_tort_dist_max_segment_len_0p2_disc_full lw_tort_curv_disc_full vd_elps_full vd_disc_full
+vd_etdrs_full vd_hf_superior vd_hf_inferior
+"""
+"""What retinalysis-vascx 2.1.0 writes with its recommended feature set, before `_arteries` and `_veins`."""
+
+
+def test_every_name_of_the_recommended_feature_set_of_vascx_is_known() -> None:
+    names = [f"{name}_{layer}" for name in FULL_V3.split() for layer in ("arteries", "veins")]
+    names += ["disc_fovea_distance", "mean_sparsity", "max_sparsity"]
+    names += [f"{s}_sparsity_{r}_full" for s in ("mean", "max") for r in ("elps", "disc", "etdrs")]
+    assert len(names) == 75  # as many as it has columns
+    assert [name for name in names if not program("vascx").knows(name)] == []
+
+
+def test_every_name_of_a_zones_file_of_automorph_is_known() -> None:
+    names = ["Disc_height", "Disc_width", "Cup_height", "Cup_width", "CDR_vertical", "CDR_horizontal"]
+    names += [f"{name}_{formula}" for name in ("CRAE", "CRVE", "AVR") for formula in ("Hubbard", "Knudtson")]
+    whole = ("Fractal_dimension", "Vessel_density", "Average_width", "Distance_tortuosity")
+    bends = ("Squared_curvature_tortuosity", "Tortuosity_density")
+    names += [f"{structure}{name}" for structure in ("", "Artery_", "Vein_") for name in (*whole, *bends)]
+    assert [name for name in names if not program("automorph").knows(name)] == []
+
+
 def test_no_formula_with_micrometres_in_it_is_taken_from_pixels() -> None:
     from_pixels = [entry for entry in ENTRIES if "hubbard" in (entry.ours or "") and entry.unit == "px"]
     assert from_pixels
