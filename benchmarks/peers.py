@@ -239,19 +239,19 @@ same masks:
 
     python benchmarks/peers.py --markdown docs/peers.md --json peers.json
 
-Shapes are 2048 x 2048 pixels of 5 um, arteries 16 and veins 24 pixels wide, turned by 0, 30, 60 and 90 degrees, as masks
-of one bit: {shapes}. Each program gets what it asks for and
-is read in its own units: a disc before the vessel's beginning, the fovea and the field; pixels are converted by the known
-pixel size. Errors are shares of the closed-form answer, over shapes, structures and rotations; drift is the largest span
-over the four rotations of one shape. "Answered" counts the values given among those asked for.
+Shapes are 2048 x 2048 pixels of 5 um, arteries 16 and veins 24 pixels wide, turned by 0, 30, 60 and 90 degrees, as
+masks of one bit: {shapes}. Each program gets what it asks for and is read in its own units: a disc before the
+vessel's beginning, the fovea and the field; pixels are converted by the known pixel size. Errors are shares of the
+closed-form answer, over shapes, structures and rotations; drift is the largest span over the four rotations of one
+shape. "Answered" counts the values given among those asked for.
 
-retquant also takes anti-aliased masks and probability maps, which is the second column. VascX is made for crops of 1024 x
-1024 pixels and resizes the disc's mask to that; in its first column the disc is handed over at the frame's size, in the
-second the shapes are drawn at half size. PVBM's recursion limit is raised as its own scripts do: with Python's default,
-which its README leaves as it is, its geometry raises RecursionError on a vessel of more than some 1000 pixels. Fractal
-dimensions, which PVBM reports too, are timed and not compared. Times are processor seconds of one thread on one busy
-machine ({machine}), the median over three digital eyes of 1024 x 1024 pixels, three times each, masks in and all numbers
-out; the first eye includes compilation.
+retquant also takes anti-aliased masks and probability maps, which is the second column. VascX is made for crops of
+1024 x 1024 pixels and resizes the disc's mask to that; in its first column the disc is handed over at the frame's
+size, in the second the shapes are drawn at half size. PVBM's recursion limit is raised as its own scripts do: with
+Python's default, which its README leaves as it is, its geometry raises RecursionError on a vessel of more than
+some 1000 pixels. Fractal dimensions, which PVBM reports too, are timed and not compared. Times are processor
+seconds of one thread on one busy machine ({machine}), the median over three digital eyes of 1024 x 1024 pixels,
+three times each, masks in and all numbers out; the first eye includes compilation.
 
 """
 

@@ -54,12 +54,13 @@ def test_columns_that_a_value_needs_are_known_themselves(key: str) -> None:
 
 
 FULL_V3 = """
-temporal_angle bifangle bifangle_hf_superior bifangle_hf_inferior md_diam md_diam_hf_superior md_diam_hf_inferior
-lw_diam lw_diam_hf_superior lw_diam_hf_inferior lw_diam_disc_full temporal_cre temporal_cre_hf_superior temporal_cre_hf_inferior
-nasal_cre full_cre md_tort_dist md_tort_curv lw_tort_dist_vessels lw_tort_dist lw_tort_dist_max_segment_len_0p2
-lw_tort_curv lw_tort_dist_etdrs_full lw_tort_dist_max_segment_len_0p2_etdrs_full lw_tort_curv_etdrs_full
-lw_tort_dist_disc_full lw_tort_dist_max_segment_len_0p2_disc_full lw_tort_curv_disc_full vd_elps_full vd_disc_full
-vd_etdrs_full vd_hf_superior vd_hf_inferior
+temporal_angle bifangle bifangle_hf_superior bifangle_hf_inferior md_diam md_diam_hf_superior
+md_diam_hf_inferior lw_diam lw_diam_hf_superior lw_diam_hf_inferior lw_diam_disc_full temporal_cre
+temporal_cre_hf_superior temporal_cre_hf_inferior nasal_cre full_cre md_tort_dist md_tort_curv
+lw_tort_dist_vessels lw_tort_dist lw_tort_dist_max_segment_len_0p2 lw_tort_curv lw_tort_dist_etdrs_full
+lw_tort_dist_max_segment_len_0p2_etdrs_full lw_tort_curv_etdrs_full lw_tort_dist_disc_full
+lw_tort_dist_max_segment_len_0p2_disc_full lw_tort_curv_disc_full vd_elps_full vd_disc_full vd_etdrs_full
+vd_hf_superior vd_hf_inferior
 """
 """What retinalysis-vascx 2.1.0 writes with its recommended feature set, before `_arteries` and `_veins`."""
 
