@@ -64,9 +64,9 @@ class Polygon:
     def feret(self) -> float:
         """Largest distance between two points."""
         from scipy.spatial import ConvexHull
+        from scipy.spatial.distance import pdist
 
-        hull = self.points[ConvexHull(self.points).vertices]
-        return float(np.hypot(*(hull[:, None] - hull[None]).T).max())
+        return float(pdist(self.points[ConvexHull(self.points).vertices]).max())
 
     @cached_property
     def solidity(self) -> float:
@@ -74,6 +74,44 @@ class Polygon:
         from scipy.spatial import ConvexHull
 
         return float(self.area / ConvexHull(self.points).volume)
+
+    @cached_property
+    def max_inscribed_diameter(self) -> float:
+        """Diameter of the largest circle inside, to a millionth of the polygon's size."""
+        from scipy.spatial import Voronoi
+
+        low, high = self.points.min(axis=0), self.points.max(axis=0)
+        corners = self.points
+        while len(corners) < 200:
+            corners = np.stack([corners, (corners + np.roll(corners, -1, axis=0)) / 2], axis=1).reshape(-1, 2)
+        # The best centre is near a point as far from three corners; a search about it does the rest.
+        tried = np.unique(Voronoi(corners).vertices, axis=0)
+        tried = tried[((tried > low) & (tried < high)).all(axis=1)]
+        depth = self._depth(tried)
+        best, middle, reach = float(depth.max()), tried[depth.argmax()], (high - low) / 50
+        share = np.linspace(-1, 1, 11)
+        grid = np.stack(np.meshgrid(share, share, indexing="ij"), axis=-1).reshape(-1, 2)
+        while reach.max() > 1e-7 * (high - low).max():
+            tried = middle + grid * reach
+            depth = self._depth(tried)
+            at = int(depth.argmax())
+            if depth[at] > best * (1 + 1e-9):  # look as widely about a better point
+                best, middle = float(depth[at]), tried[at]
+            else:
+                reach = reach / 4
+        return 2 * best
+
+    def _depth(self, points: np.ndarray) -> np.ndarray:
+        """(M,) distance of each of (M, 2) points from the nearest side, negative outside."""
+        start, stop = self.points, np.roll(self.points, -1, axis=0)
+        run = stop - start
+        off = points[:, None] - start
+        along = np.clip((off * run).sum(axis=2) / np.maximum((run**2).sum(axis=1), 1e-300), 0, 1)
+        away = np.hypot(*np.moveaxis(off - along[..., None] * run, 2, 0)).min(axis=1)
+        rises = (start[:, 0] > points[:, :1]) != (stop[:, 0] > points[:, :1])
+        safe = np.where(run[:, 0] == 0, 1.0, run[:, 0])
+        is_right = points[:, 1:] < start[:, 1] + off[..., 0] / safe * run[:, 1]
+        return np.where((rises & is_right).sum(axis=1) % 2 == 1, away, -away)
 
     def figures(self) -> Mapping[str, float]:
         """Size and shape by quantity; lengths and areas in the unit of `points` and its square."""
@@ -87,6 +125,7 @@ class Polygon:
             "roundness": float(4 * self.area / (np.pi * self.feret**2)),
             "solidity": self.solidity,
             "equivalent_diameter": 2 * self.radius,
+            "max_inscribed_diameter": self.max_inscribed_diameter,
         }
 
 

@@ -10,8 +10,10 @@ from retquant.phantoms.faz_outline import HarmonicOutline, Polygon
 from retquant.phantoms.geometry import Tube
 from retquant.phantoms.shape import Shape
 
-_POINTS = 2880  # of an outline: its polygon falls short of the curve by parts in a million
-_UNITS = {"area": "_px2", "perimeter": "_px", "equivalent_diameter": "_px"}
+_POINTS = 1440  # of an outline: its polygon falls short of the curve by parts in a million
+_UNITS = {"area": "_px2"} | dict.fromkeys(
+    ("perimeter", "equivalent_diameter", "max_inscribed_diameter"), "_px"
+)
 
 
 def harmonic_zone(

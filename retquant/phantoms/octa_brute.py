@@ -98,18 +98,13 @@ def gap_truth(coverage: np.ndarray, faz: np.ndarray, field_mm: float) -> dict[st
     return figures
 
 
-def zone_truth(coverage: np.ndarray, faz: np.ndarray, field_mm: float) -> dict[str, float]:
-    """Capillary density in the ring round the avascular zone, and the largest circle inside the zone (um)."""
+def ring_density(coverage: np.ndarray, faz: np.ndarray, field_mm: float) -> float:
+    """Area density in the ring of 300 um round the avascular zone (`faz`, a coverage)."""
     from scipy.ndimage import distance_transform_edt
 
     um = 1000 * field_mm / len(coverage)
-    inside = faz >= 0.5
-    away = (distance_transform_edt(~inside) - 0.5) * um
-    ring = ~inside & (away <= _RING_UM)
-    return {
-        "capillary_fd300": float(coverage[ring].mean(dtype=float)),
-        "faz_max_inscribed_diameter": float(2 * um * (distance_transform_edt(inside).max() - 0.5)),
-    }
+    away = (distance_transform_edt(faz < 0.5) - 0.5) * um
+    return float(coverage[(away > 0) & (away <= _RING_UM)].mean(dtype=float))
 
 
 def _ridges(gap: np.ndarray, nearest: np.ndarray) -> np.ndarray:

@@ -78,7 +78,7 @@ def _clipped(
 ) -> OctaGraph:
     """The graph with everything outside the field cut away, nodes renumbered."""
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    is_in = ((points >= 0) & (points <= field_mm)).all(axis=1)
+    is_in = np.asarray(((points >= 0) & (points <= field_mm)).all(axis=1))
     whole = np.asarray(np.logical_and.reduceat(is_in, starts[:-1]))
     lines, edges, ends = [], [], []
     more_position: list[np.ndarray] = []

@@ -10,7 +10,7 @@ import numpy as np
 
 from retquant.errors import ConfigError
 from retquant.phantoms.faz_outline import HarmonicOutline, polygon_coverage
-from retquant.phantoms.octa_brute import area_truth, fine_side, gap_truth, lacunarity_truth, zone_truth
+from retquant.phantoms.octa_brute import area_truth, fine_side, gap_truth, lacunarity_truth, ring_density
 from retquant.phantoms.octa_dropout import drop_out
 from retquant.phantoms.octa_edges import graph_of
 from retquant.phantoms.octa_graph import OctaGraph
@@ -137,7 +137,7 @@ class OctaRetina:
             figures |= {f"{name}_{key}_field": value for key, value in lacunarity_truth(coverage).items()}
         gaps = gap_truth(drawn["capillary"], faz, field_mm)
         figures |= {f"capillary_{key}_field": value for key, value in gaps.items()}
-        return figures | zone_truth(drawn["capillary"], faz, field_mm)
+        return figures | {"capillary_fd300": ring_density(drawn["capillary"], faz, field_mm)}
 
     @cached_property
     def record(self) -> dict[str, Any]:

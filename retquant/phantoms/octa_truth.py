@@ -110,7 +110,8 @@ def _counts(graph: OctaGraph) -> dict[str, float]:
 
 
 def _zone(faz: Polygon) -> dict[str, float]:
-    """The avascular zone; its diameter in um."""
-    shape = dict(faz.figures())
-    diameter = 1000 * shape.pop("equivalent_diameter")
-    return {f"faz_{name}": value for name, value in shape.items()} | {"faz_equivalent_diameter": diameter}
+    """The avascular zone; its diameters in um."""
+    return {
+        f"faz_{name}": 1000 * value if name.endswith("diameter") else value
+        for name, value in faz.figures().items()
+    }
