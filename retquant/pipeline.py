@@ -6,7 +6,8 @@ read -> quality -> segment -> anatomy -> vessel graph -> biomarkers -> rows
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import numpy as np
 
 from retquant.anatomy import Anatomy, locate
 from retquant.biomarkers import Biomarkers, MeasureInputs, measure, select_columns
+from retquant.biomarkers.uncertainty import with_standard_errors
 from retquant.cohort.stages import StageClock
 from retquant.config import RunConfig
 from retquant.errors import ImageError, RetquantError, SegmentationError
@@ -22,9 +24,11 @@ from retquant.images import RetinalImage, read_av_mask, read_image, read_target_
 from retquant.manifest.records import ImageRecord
 from retquant.quality import Quality, assess
 from retquant.segmentation.bundles import Bundle, read_bundle
+from retquant.segmentation.mirror import segment_in_mirror
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.tables.rows import ImageRows
 from retquant.vessels import VesselGraph, build_graph
+from retquant.vessels.mirror import build_mirrored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +91,23 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
     with clock.stage("measure"):
         columns = select_columns(config.biomarkers.include, modality=image.modality)
         biomarkers = measure(_inputs(image, quality, segmentation, anatomy, graphs), columns)
+    if config.biomarkers.uncertainty:
+        with clock.stage("uncertainty"):
+
+            def again(seen: Segmentation, mirror: int | None) -> Biomarkers:
+                where = locate(seen, record, field=image.field, fov=image.fov)
+                drawn = _graphs(image, seen, where, config, mirror=mirror)
+                return measure(_inputs(image, quality, seen, where, drawn), columns)
+
+            def mirrored(axis: int) -> Segmentation:
+                if set(segmentation.targets) <= set(given):
+                    return segmentation
+                seen = segment_in_mirror(
+                    partial(segment, given={}, config=config, device=device), image, axis
+                )
+                return Segmentation(targets=MappingProxyType({**seen.targets, **given}))
+
+            biomarkers = with_standard_errors(biomarkers, segmentation, again=again, mirrored=mirrored)
     return Analysis(
         record=record,
         image=image,
@@ -151,10 +172,16 @@ def segment(
 
 
 def _graphs(
-    image: RetinalImage, segmentation: Segmentation, anatomy: Anatomy, config: RunConfig
+    image: RetinalImage,
+    segmentation: Segmentation,
+    anatomy: Anatomy,
+    config: RunConfig,
+    *,
+    mirror: int | None = None,
 ) -> dict[str, VesselGraph]:
+    build = build_graph if mirror is None else partial(build_mirrored, axis=mirror)
     return {
-        name: build_graph(
+        name: build(
             segmentation.targets[name],
             structure=name,
             fov=image.fov,
@@ -232,7 +259,8 @@ def quantify(
 ) -> pd.DataFrame:
     """Measure one or a few images without a manifest: one row an image, one column a biomarker.
 
-    Units are in ``.attrs["units"]``. Micrometres need a scale, which only a manifest can give. `report` sees each
+    Units are in ``.attrs["units"]``; with the setting `uncertainty` each column has its standard error beside it,
+    `<column>__se`. Micrometres need a scale, which only a manifest can give. `report` sees each
     analysis as it comes; with `on_error` an image that cannot be used is handed to it and left out.
 
     Raises
@@ -243,9 +271,10 @@ def quantify(
     import pandas as pd
 
     from retquant.biomarkers import BIOMARKERS
+    from retquant.tables.schemas import standard_error_name
 
     settings = config or RunConfig()
-    rows = {}
+    rows: dict[str, dict[str, float | None]] = {}
     for number, path in enumerate(map(Path, images), start=1):
         record = ImageRecord(image_id=path.stem, image=path.expanduser().resolve(), row=number)
         try:
@@ -257,11 +286,13 @@ def quantify(
             continue
         if report is not None:
             report(analysis)
-        rows[path.name if path.name not in rows else str(path)] = {
-            name: value.value for name, value in analysis.biomarkers.items()
-        }
+        row = rows[path.name if path.name not in rows else str(path)] = {}
+        for name, value in analysis.biomarkers.items():
+            row[name] = value.value
+            if settings.biomarkers.uncertainty:
+                row[standard_error_name(name)] = value.standard_error
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("image")
-    table.attrs["units"] = {name: BIOMARKERS[name].unit for name in table.columns}
+    table.attrs["units"] = {name: BIOMARKERS[name.removesuffix("__se")].unit for name in table.columns}
     return table
 
 
@@ -309,7 +340,14 @@ def run_cohort(
         process=CohortProcess(
             config=chosen, device=device, overlays=overlays, masks=masks, probabilities=probabilities
         ),
-        columns=[column for name, column in BIOMARKERS.items() if name in columns],
+        columns=[
+            # what no mask enters, the image's quality, has no error of the segmentation's
+            replace(column, has_standard_error=bool(column.targets))
+            if chosen.biomarkers.uncertainty
+            else column
+            for name, column in BIOMARKERS.items()
+            if name in columns
+        ],
         config_digest=chosen.digest(),
         config_toml=chosen.as_toml(),
         models=_models(chosen),

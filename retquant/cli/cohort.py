@@ -36,6 +36,10 @@ def run(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="8-bit probabilities beside the masks.")
     ] = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="A standard error beside every value; five times the measuring."),
+    ] = False,
     max_failures: Annotated[str | None, typer.Option(help="Stop when more images fail: N, or P%.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed images again.")] = False,
     verify: Annotated[
@@ -56,9 +60,9 @@ def run(
 
     request = RunRequest(
         manifest=manifest, out=out, config=config, model=model, workers=workers, threads=threads, scheduler=scheduler,
-        device=device, overlays=overlays, masks=masks, probabilities=probabilities, max_failures=max_failures,
-        retry_failed=retry_failed, verify=verify, allow_outside=allow_outside, root=root, yes=yes,
-        quiet=quiet, as_json=as_json,
+        device=device, overlays=overlays, masks=masks, probabilities=probabilities, uncertainty=uncertainty,
+        max_failures=max_failures, retry_failed=retry_failed, verify=verify, allow_outside=allow_outside, root=root,
+        yes=yes, quiet=quiet, as_json=as_json,
     )  # fmt: skip
     raise typer.Exit(carry_out(request))
 

@@ -33,6 +33,7 @@ class RunRequest:
     overlays: bool
     masks: bool
     probabilities: bool
+    uncertainty: bool
     max_failures: str | None
     retry_failed: bool
     verify: bool
@@ -87,10 +88,13 @@ def _config(request: RunRequest) -> RunConfig:
     from retquant.config import RunConfig, load_config
 
     config = load_config(request.config) if request.config else RunConfig()
-    if request.model is None:
-        return config
-    segmentation = config.segmentation.model_copy(update={"model": request.model})
-    return config.model_copy(update={"segmentation": segmentation})
+    if request.model is not None:
+        segmentation = config.segmentation.model_copy(update={"model": request.model})
+        config = config.model_copy(update={"segmentation": segmentation})
+    if request.uncertainty:
+        biomarkers = config.biomarkers.model_copy(update={"uncertainty": True})
+        config = config.model_copy(update={"biomarkers": biomarkers})
+    return config
 
 
 def _say_start(manifest: Manifest, licence_note: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,10 @@ def quantify(
     model: Annotated[str | None, typer.Option(help="Segmentation model.")] = None,
     overlay: Annotated[Path | None, typer.Option(help="Folder for one overlay picture an image.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table to this CSV file.")] = None,
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="A standard error beside every value; five times the measuring."),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
@@ -31,7 +36,7 @@ def quantify(
 
     config = RunConfig(
         segmentation=SegmentationSettings(model=model) if model else SegmentationSettings(),
-        biomarkers=BiomarkerSettings(include=(biomarkers,)),
+        biomarkers=BiomarkerSettings(include=(biomarkers,), uncertainty=uncertainty),
     )
     typer.echo(chosen_model(config).licence_note, err=True)
     failed: list[Path] = []
@@ -65,18 +70,26 @@ def _print(table: pd.DataFrame) -> None:
     units = table.attrs["units"]
     shown = table.dropna(axis="columns", how="all")
     grid = Table("biomarker", "unit", *map(str, table.index), box=None, pad_edge=False)
-    for name in shown.columns:
-        grid.add_row(name, units[name], *(f"{value:.5g}" if value == value else "" for value in shown[name]))
+    names = [name for name in shown.columns if not name.endswith("__se")]
+    for name in names:
+        errors = shown.get(f"{name}__se", [math.nan] * len(shown))
+        grid.add_row(name, units[name], *map(_cell, shown[name], errors))
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, 80 + 20 * len(table))
     console.print(grid)
-    absent = table.shape[1] - shown.shape[1]
+    absent = sum(not name.endswith("__se") for name in table.columns) - len(names)
     if absent:
         typer.echo(
             f"{absent} more need what these images do not have (a scale, a disc, arteries and veins).",
             err=True,
         )
+
+
+def _cell(value: float, error: float) -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:.5g}" if math.isnan(error) else f"{value:.5g} ± {error:.2g}"
 
 
 def _saver(folder: Path):  # type: ignore[no-untyped-def]

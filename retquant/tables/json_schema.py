@@ -82,4 +82,12 @@ def _biomarkers_schema(columns: Iterable[BiomarkerColumn]) -> dict[str, Any]:
                 "description": f"Standard error of {column.name}.",
                 "unit": column.unit,
             }
-    return schema
+    return schema | {
+        "patternProperties": {
+            "__se$": {
+                "type": ["number", "null"],
+                "description": "Standard error of the column named before it. In a run with the setting"
+                " `uncertainty` every column that a mask enters has one.",
+            }
+        }
+    }

@@ -1,0 +1,36 @@
+"""Segmenting an image in a mirror: how far a model's answer depends on which way round it sees the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+
+from retquant.images.retinal_image import RetinalImage
+from retquant.segmentation.segmentation import Segmentation
+
+
+def segment_in_mirror(
+    segmenter: Callable[[RetinalImage], Segmentation], image: RetinalImage, axis: int
+) -> Segmentation:
+    """What `segmenter` gives of the image mirrored along `axis` (0: up and down), turned back to the image's pixels."""
+    center = list(image.field.center)
+    center[axis] = image.shape[axis] - 1 - center[axis]
+    seen = segmenter(
+        replace(
+            image,
+            pixels=np.ascontiguousarray(np.flip(image.pixels, axis)),
+            fov=np.ascontiguousarray(np.flip(image.fov, axis)),
+            field=replace(image.field, center=(center[0], center[1])),
+        )
+    )
+    return Segmentation(
+        targets=MappingProxyType(
+            {
+                name: replace(target, probability=np.ascontiguousarray(np.flip(target.probability, axis)))
+                for name, target in seen.targets.items()
+            }
+        )
+    )
