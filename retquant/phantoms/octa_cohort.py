@@ -18,7 +18,7 @@ from retquant.phantoms.cohort_files import (
     save_record,
 )
 from retquant.phantoms.eye import EyeTraits
-from retquant.phantoms.octa_retina import OctaRetina, OctaTraits, octa_retina
+from retquant.phantoms.octa_retina import OctaTraits, octa_retina
 
 MASKS = ("capillary", "large_vessel", "artery", "vein", "faz")
 FIELD_MM = 3.0
@@ -56,17 +56,8 @@ def write_angiogram(folder: Path, plan: EyePlan) -> EyeRows:
         "fovea_y": round(fovea_row, 1),
         **{f"{name}_mask": masks.get(name, "") for name in MASKS},
     }
-    truth = {"image": plan.image, **person.labels, **asdict(traits), **figures(retina)}
+    truth = {"image": plan.image, **person.labels, **asdict(traits)}
+    truth |= {name: round(value, 6) for name, value in retina.truth.items()}
     if design.records:
         save_record(folder, plan.stem, {**retina.record, "participant_id": person.participant_id})
     return EyeRows(manifest=manifest, truth=truth)
-
-
-def figures(retina: OctaRetina) -> dict[str, float]:
-    """The numbers of the record that are one an eye."""
-    truth = retina.record.get("truth", {})
-    return {
-        name: round(float(value), 6)
-        for name, value in truth.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
