@@ -55,7 +55,7 @@ def photograph(eye: Eye, seed: int = 0, *, style: PhotographStyle | None = None)
     rng = np.random.default_rng([seed, 11])
     style = style or PhotographStyle.drawn(seed)
     px_per_mm = 1000 / eye.shape.um_per_px
-    field = eye.shape.coverage("fov")
+    field = eye.drawn["fov"]
     light = _illumination(eye, style, rng)[..., None] * np.asarray(style.background, dtype=np.float32)
     light *= _choroid(eye.shape.size, px_per_mm, style.texture, rng)
     light *= _macula(eye, px_per_mm)
