@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from retquant.tables.rows import Failure, ImageRows
 
 if TYPE_CHECKING:
+    from retquant.tables.noise import noise_ratio
     from retquant.tables.reader import load_biomarkers, read_table
 
-__all__ = ["Failure", "ImageRows", "load_biomarkers", "read_table"]
+__all__ = ["Failure", "ImageRows", "load_biomarkers", "noise_ratio", "read_table"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from retquant.tables import reader
 
         return getattr(reader, name)
+    if name == "noise_ratio":
+        from retquant.tables.noise import noise_ratio
+
+        return noise_ratio
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
