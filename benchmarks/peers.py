@@ -19,6 +19,7 @@ import sys
 import tempfile
 import venv
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -168,23 +169,6 @@ def eye_jobs(folder: Path) -> list[dict]:
     return jobs
 
 
-def run(tool: str, python: Path, jobs: list[dict], folder: Path) -> dict:
-    """The driver's answer, from a process of its own with one thread."""
-    asked, answered = folder / f"{tool}_jobs.json", folder / f"{tool}_results.json"
-    asked.write_text(json.dumps(jobs, default=float), encoding="utf-8")
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    here = {"PYTHONPATH": str(DRIVERS.parents[1])} if tool == "retquant" else {}
-    done = subprocess.run(
-        [str(python), str(DRIVERS / f"{tool}_driver.py"), str(asked), str(answered)],
-        env={**os.environ, **threads, **here},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{tool} did not run:\n{done.stderr[-2000:]}")
-    return json.loads(answered.read_text(encoding="utf-8"))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """One column of the tables: a program on one rendering of the shapes."""
@@ -205,12 +189,28 @@ RUNS = (
 )
 
 
-def measured(wanted: Run, python: Path, folder: Path, only: list[str] | None) -> dict:
+def run(wanted: Run, python: Path, jobs: list[dict], folder: Path) -> dict:
+    """The driver's answer, from a process of its own with one thread."""
+    tool = wanted.tool
+    asked, answered = folder / f"{wanted.title} jobs.json", folder / f"{wanted.title} results.json"
+    asked.write_text(json.dumps(jobs, default=float), encoding="utf-8")
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    here = {"PYTHONPATH": str(DRIVERS.parents[1])} if tool == "retquant" else {}
+    done = subprocess.run(
+        [str(python), str(DRIVERS / f"{tool}_driver.py"), str(asked), str(answered)],
+        env={**os.environ, **threads, **here},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{tool} did not run:\n{done.stderr[-2000:]}")
+    return json.loads(answered.read_text(encoding="utf-8"))
+
+
+def measured(wanted: Run, python: Path, folder: Path, shapes: list[dict], eyes: list[dict]) -> dict:
     """All figures of one run."""
     tool = wanted.tool
-    shapes = shape_jobs(folder, only, is_soft=wanted.is_soft, scale=wanted.scale)
-    eyes = eye_jobs(folder) if wanted.has_eyes else []
-    answer = run(tool, python, shapes + eyes, folder)
+    answer = run(wanted, python, shapes + eyes, folder)
     results = answer["results"]
     on_shapes, on_eyes = results[: len(shapes)], results[len(shapes) + 1 :]  # without the first pass
     parts = {part for result in on_eyes for part in result["seconds"]}
@@ -325,16 +325,30 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--only", nargs="+", choices=SHAPES, help="some of the shapes")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=TOOLS)
+    parser.add_argument("--jobs", type=int, default=1, help="programs at a time; times are processor seconds")
     options = parser.parse_args()
-    figures: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for wanted in RUNS:
-            if wanted.tool in options.tools:
-                own = wanted.tool == "retquant"
-                python = Path(sys.executable) if own else environment(options.env, wanted.tool)
-                figures[wanted.title] = measured(wanted, python, folder, options.only)
-                print(f"{wanted.title} is done", file=sys.stderr)
+        chosen = [wanted for wanted in RUNS if wanted.tool in options.tools]
+        kinds = {(wanted.is_soft, wanted.scale) for wanted in chosen}
+        shapes = {
+            kind: shape_jobs(folder, options.only, is_soft=kind[0], scale=kind[1]) for kind in sorted(kinds)
+        }
+        eyes = eye_jobs(folder)
+        pythons = {
+            tool: Path(sys.executable) if tool == "retquant" else environment(options.env, tool)
+            for tool in options.tools
+        }
+
+        def figures_of(wanted: Run) -> dict:
+            drawn = shapes[wanted.is_soft, wanted.scale]
+            found = measured(wanted, pythons[wanted.tool], folder, drawn, eyes if wanted.has_eyes else [])
+            print(f"{wanted.title} is done", file=sys.stderr)
+            return found
+
+        with ThreadPoolExecutor(options.jobs) as pool:
+            titles = [wanted.title for wanted in chosen]
+            figures = dict(zip(titles, pool.map(figures_of, chosen), strict=True))
     text = as_markdown(figures)
     print(text)
     for tool, found in figures.items():

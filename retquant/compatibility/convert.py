@@ -85,6 +85,10 @@ def convert(
     fates: list[ColumnFate] = []
     for path in files:
         sheet = read_sheet(path, program)
+        fates += [
+            ColumnFate(file=path.name, theirs=name, ours=None, fate="left out", why="holds no numbers", n=0)
+            for name in sheet.texts
+        ]
         where = region or program.region_of(path.name)
         if program.has_regions and where is None:
             raise ConfigError(

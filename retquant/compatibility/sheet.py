@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ class Sheet:
     path: Path
     images: list[str]
     columns: dict[str, list[float]]  # NaN for missing
+    texts: tuple[str, ...]  # columns of the user's own that hold no numbers
 
 
 def read_sheet(path: Path, program: Program) -> Sheet:
@@ -53,9 +55,9 @@ def read_sheet(path: Path, program: Program) -> Sheet:
             where=str(path),
             remedy=f"the CSV file as {program.name} wrote it, with its header",
         )
-    if twice := {name for name in header if header.count(name) > 1}:
+    if twice := _repeated(header):
         raise ConfigError(
-            f"column {min(twice)!r} stands twice", where=str(path), remedy="each column once in the header"
+            f"column {twice!r} stands twice", where=str(path), remedy="each column once in the header"
         )
     body = [(number, line) for number, line in enumerate(lines[1:], start=2) if any(line)]
     for number, line in body:
@@ -68,27 +70,38 @@ def read_sheet(path: Path, program: Program) -> Sheet:
     at = header.index(key)
     images = [line[at].strip().removesuffix(program.id_suffix) for _, line in body]
     _check_images(images, path)
-    measured = [name for name in header if name != key and name and name not in program.not_measurements]
-    columns = {
-        name: [_number(line[header.index(name)], name, f"{path}:{number}", program) for number, line in body]
-        for name in measured
-    }
+    columns: dict[str, list[float]] = {}
+    texts = []
+    for place, name in enumerate(header):
+        if name in (key, "") or name in program.not_measurements:
+            continue
+        try:
+            columns[name] = [_number(line[place], name, f"{path}:{number}", program) for number, line in body]
+        except ConfigError:
+            if program.knows(name):
+                raise
+            texts.append(name)
     if not any(program.knows(name) for name in columns):
         raise ConfigError(
             f"none of its columns is one of {program.name}'s",
             where=str(path),
             remedy="docs/compatibility.md lists the names that are known",
         )
-    return Sheet(path, images, columns)
+    return Sheet(path, images, columns, tuple(texts))
 
 
 def _check_images(images: Sequence[str], path: Path) -> None:
     if "" in images:
         raise ConfigError("a row names no image", where=str(path), remedy="a name in every row")
-    if twice := {image for image in images if images.count(image) > 1}:
+    if twice := _repeated(images):
         raise ConfigError(
-            f"image {min(twice)!r} stands twice", where=str(path), remedy="one row an image in each file"
+            f"image {twice!r} stands twice", where=str(path), remedy="one row an image in each file"
         )
+
+
+def _repeated(names: Sequence[str]) -> str | None:
+    """A name that stands more than once."""
+    return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
 def _number(cell: str, column: str, where: str, program: Program) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -143,6 +144,26 @@ def test_two_spellings_of_one_column_give_it_once(tmp_path: Path) -> None:
     assert [fate.why for fate in conversion.of("left out")] == [
         "temporal_angle_veins gives the same column already"
     ]
+
+
+def test_columns_of_the_users_own_are_left_out_with_a_word(tmp_path: Path) -> None:
+    text = "image,eye,age,AVR_k\n1,OD,50,0.67\n"
+    conversion = convert(program("pvbm"), [write(tmp_path, "vbms.csv", text)], keep_all=True)
+    assert conversion.table.column_names == ["image_id", "pvbm:age", "avr_knudtson_zone_b"]
+    assert {fate.theirs: fate.why for fate in conversion.of("left out")} == {
+        "eye": "holds no numbers",
+        "age": "not among the names that are known",
+    }
+
+
+def test_a_large_table_is_read_in_time_that_grows_with_its_rows(tmp_path: Path) -> None:
+    rows = "\n".join(f"{number},0.67" for number in range(50_000))
+    file = write(tmp_path, "vbms.csv", f"image,AVR_k\n{rows}\n")
+    start = time.process_time()
+    assert convert(program("pvbm"), [file]).table.num_rows == 50_000
+    assert (
+        time.process_time() - start < 5.0
+    )  # about 1 s measured; comparing every image with every other takes a minute
 
 
 def test_a_converted_column_carries_our_definition_and_its_source(tmp_path: Path) -> None:
