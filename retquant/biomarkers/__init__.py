@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from retquant.biomarkers.definition import Column, Definition
 from retquant.biomarkers.grammar import ColumnName, parse
 from retquant.biomarkers.measure import measure, select_columns
 from retquant.biomarkers.measurement import REASONS, Biomarkers, Measurement, missing
-from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, Column, Definition, biomarker
+from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, biomarker
 from retquant.biomarkers.rows import bifurcation_table, crossing_table, segment_table
 from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
 

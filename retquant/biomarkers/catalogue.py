@@ -11,9 +11,10 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from retquant.biomarkers.definition import Definition
 from retquant.biomarkers.grammar import VOCABULARY
 from retquant.biomarkers.measurement import REASONS
-from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, FAMILIES, Definition
+from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, FAMILIES
 
 _INTRODUCTION = """# Biomarkers
 

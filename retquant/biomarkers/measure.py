@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from retquant.anatomy.anatomy import Anatomy
+from retquant.biomarkers.definition import Column, Definition
 from retquant.biomarkers.measurement import Measurement, missing
-from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, Column, Definition
+from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS
 from retquant.biomarkers.statistics import summarise
 from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
 from retquant.errors import ConfigError

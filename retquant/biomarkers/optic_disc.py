@@ -2,8 +2,9 @@
 
 Sizes come from the outline at half coverage and from each pixel's share, never from counting pixels. Vertical and
 horizontal are the image's own axes, and so are the rim's quarters; nasal and temporal follow from the eye. The cup is
-what of its mask lies inside the disc. A disc that the field's edge cuts has no sizes: `region_out_of_bounds`. Under a
-scale assumed from the disc, sizes of disc, cup and rim are missing: `scale_assumed`.
+what of its mask lies inside the disc. A disc that the field's edge cuts has no sizes (`region_out_of_bounds`), nor has
+one of a few pixels (`resolution_too_low`). Under a scale assumed from the disc, sizes of disc, cup and rim are missing
+(`scale_assumed`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ SECTORS = ("superior", "nasal", "inferior", "temporal")
 RAYS = 360  # one a degree
 NARROWEST_DEG = 11  # the narrowest place is the least mean over so many rays, so that no single one decides
 TIE = 0.01  # of the disc's radius: quarters of the rim that differ by less are as wide as each other
+SMALLEST_PX2 = 28.0  # a disc of 3 px radius has no shape to speak of
 ROUND = 0.99  # from this ovality on, noise of the outline decides where the long axis points
 
 of_disc = partial(biomarker, structures=("disc",), landmarks=("disc",))
@@ -232,7 +234,9 @@ def _disc(view: View) -> Patch | Measurement:
         return missing("region_out_of_bounds")
     target = own.inputs.segmentation.targets.get("disc")
     patch = own.shared("patch", lambda _: None if target is None else largest_patch(target))
-    return missing("no_disc") if patch is None else patch
+    if patch is None:
+        return missing("no_disc")
+    return missing("resolution_too_low") if patch.area_px < SMALLEST_PX2 else patch
 
 
 def _cup(view: View) -> Patch | Measurement:

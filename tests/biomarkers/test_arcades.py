@@ -12,22 +12,22 @@ from retquant.anatomy import Anatomy, Scale, find_disc
 from retquant.biomarkers import MeasureInputs, Measurement, measure
 from retquant.config import VesselSettings
 from retquant.images.retinal_image import Field
-from retquant.phantoms import Shape, Tube, parabolic_arcades
+from retquant.phantoms import Shape, Tube, parabolic_arcades, simple_eye
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.vessels import build_graph
 
 COLUMNS = ["*_arcade_*"]
 TURNED = {
-    False: (("OD", 0.0), ("OD", 30.0), ("OD", 60.0), ("OD", 90.0), ("OS", 0.0)),
-    True: (("OD", 0.0), ("OD", 30.0), ("OS", 60.0)),
+    False: (("OD", 0.0), ("OD", 30.0), ("OS", 60.0), ("OD", 90.0)),
+    True: (("OD", 30.0), ("OS", 60.0)),
 }  # whether the mask has one bit -> eyes and turns
 
 
 def inputs(shape: Shape, eye: str | None = "OD", *, is_hard: bool = False) -> MeasureInputs:
-    fov = np.ones(shape.size, bool)
+    fov = shape.coverage("fov") >= 0.5
     targets = {}
     for name in ("artery", "vein", "vessel", "disc"):
-        share = shape.coverage(name)
+        share = shape.coverage(name) * fov
         targets[name] = TargetMask(
             probability=np.rint((share >= 0.5 if is_hard else share) * 255).astype(np.uint8),
             source="manifest",
@@ -74,6 +74,14 @@ def test_parabolas_open_as_they_were_drawn_at_each_turn_of_either_eye(name, is_h
     values = np.array([found(eye, turn, is_hard)[name].value for eye, turn in TURNED[is_hard]])
     assert np.abs(values / true - 1).max() <= most
     assert np.ptp(values) <= drift * true
+
+
+@pytest.mark.parametrize("seed", [5])
+def test_a_digital_eyes_arcades_open_as_its_trees_were_grown(seed):
+    eye = simple_eye(seed, "OD")
+    found = measure(inputs(eye.shape), ["*_arcade_angle"])
+    for name, measured in found.items():
+        assert measured.value == pytest.approx(eye.record["biomarkers"][name], abs=1.0), name
 
 
 def test_more_open_arcades_have_a_wider_angle_and_a_longer_focal_length():
