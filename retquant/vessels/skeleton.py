@@ -30,8 +30,9 @@ def radius_map(mask: np.ndarray) -> np.ndarray:
     pixel. What lies beyond the frame counts as background.
     """
     padded = np.pad(mask, 1).view(np.uint8)
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    return np.maximum(distance - np.float32(0.5), np.float32(0.0))
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance -= np.float32(0.5)
+    return np.asarray(np.maximum(distance, np.float32(0.0), out=distance)[1:-1, 1:-1])
 
 
 def thin(mask: np.ndarray) -> np.ndarray:
