@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from retquant.phantoms.angiogram_style import PERCENTS, AngiogramStyle, Saccade
+from retquant.phantoms.octa_graph import PLEXUSES
 from retquant.phantoms.octa_raster import draw_pieces, shrink
 from retquant.phantoms.octa_retina import OctaRetina
 
@@ -18,7 +19,8 @@ _DEEP_CELLS_MM = 0.04  # between the meshes of the net below
 _BEAM = (
     0.4  # of a sample's pitch; no vessel's radius looks smaller: blood anywhere in the beam decorrelates it
 )
-_PIT = 0.3  # share of the signal missing at the border of the avascular zone
+_PIT, _DEEP_PIT = 0.1, 0.7  # share of the vessels' signal and of the deep net's that is missing next to the fovea
+_RING_FLOW = 0.6  # signal of the ring round the fovea, as a share of a wide vessel's
 _CONTROLS = 9  # a side of the grids whose interpolation changes slowly over the field
 
 
@@ -33,8 +35,10 @@ def angiogram(retina: OctaRetina, seed: int = 0, *, style: AngiogramStyle | None
     rng = np.random.default_rng([seed, 11])
     side = round(304 + 32 * (field_mm - 3)) if field_mm > 3 else round(304 * field_mm / 3)
     signal = _vessels(retina, side, style, rng)
-    signal = np.maximum(signal, style.deep * _deep_net(retina, side, rng))
-    signal = _with_light(signal, field_mm, style) * _foveal_pit(retina, side)
+    pit = _foveal_pit(retina, side)
+    deep = style.deep * _deep_net(retina, side, rng) * (1 - _DEEP_PIT * pit)
+    signal = np.maximum(signal * (1 - _PIT * pit), deep)
+    signal = _with_light(signal, field_mm, style)
     signal = signal + style.floor * rng.gamma(2.0, 0.5, signal.shape)
     speckle = _blurred(_beta_field(side, rng), style.speckle_px)
     signal = signal * (style.speckle * speckle + 1 - style.speckle)
@@ -57,6 +61,7 @@ def _vessels(retina: OctaRetina, side: int, style: AngiogramStyle, rng: np.rando
     rise = 1 - np.exp(-(graph.radius - 0.0025) / 0.018)
     flow = style.capillary_flow + (style.large_flow - style.capillary_flow) * np.clip(rise, 0, 1)
     flow = np.clip(flow + style.flow_spread * (1 - 0.7 * rise) * rng.normal(0, 1, len(flow)), 0.1, 1.0)
+    flow[graph.plexus == PLEXUSES.index("ring")] = style.large_flow * _RING_FLOW
     points = graph.points * scale - 0.5
     drawn = draw_pieces(
         points[graph.run_start],
@@ -123,11 +128,11 @@ def _with_light(signal: np.ndarray, field_mm: float, style: AngiogramStyle) -> n
 
 
 def _foveal_pit(retina: OctaRetina, side: int) -> np.ndarray:
-    """(S, S) factor: the retina is thinner, and its vessels dimmer, round the fovea."""
+    """(S, S) 1 in the avascular zone, falling to 0 outside it, where the retina gains its full thickness."""
     at = (np.arange(side) + 0.5) / side * retina.graph.field_mm
     row, col = retina.faz.center
     away = np.hypot(at[:, None] - row, at[None, :] - col) - retina.faz.radius
-    return 1 - _PIT * np.exp(-((np.maximum(away, 0) / 0.25) ** 2))
+    return np.asarray(np.exp(-((np.maximum(away, 0) / 0.25) ** 2)))
 
 
 def _jumped(signal: np.ndarray, saccade: Saccade, px_per_mm: float) -> np.ndarray:

@@ -78,7 +78,7 @@ class Polygon:
     @cached_property
     def max_inscribed_diameter(self) -> float:
         """Diameter of the largest circle inside, to a millionth of the polygon's size."""
-        from scipy.spatial import Voronoi
+        from scipy.spatial import Voronoi, cKDTree
 
         low, high = self.points.min(axis=0), self.points.max(axis=0)
         corners = self.points
@@ -87,9 +87,10 @@ class Polygon:
         # The best centre is near a point as far from three corners; a search about it does the rest.
         tried = np.unique(Voronoi(corners).vertices, axis=0)
         tried = tried[((tried > low) & (tried < high)).all(axis=1)]
+        tried = tried[np.argsort(cKDTree(corners).query(tried)[0])[-200:]]
         depth = self._depth(tried)
         best, middle, reach = float(depth.max()), tried[depth.argmax()], (high - low) / 50
-        share = np.linspace(-1, 1, 11)
+        share = np.linspace(-1, 1, 7)
         grid = np.stack(np.meshgrid(share, share, indexing="ij"), axis=-1).reshape(-1, 2)
         while reach.max() > 1e-7 * (high - low).max():
             tried = middle + grid * reach
@@ -98,7 +99,7 @@ class Polygon:
             if depth[at] > best * (1 + 1e-9):  # look as widely about a better point
                 best, middle = float(depth[at]), tried[at]
             else:
-                reach = reach / 4
+                reach = reach / 3
         return 2 * best
 
     def _depth(self, points: np.ndarray) -> np.ndarray:
