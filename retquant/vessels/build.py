@@ -11,6 +11,7 @@ import numpy as np
 
 from retquant.config import VesselSettings
 from retquant.segmentation.segmentation import TargetMask
+from retquant.vessels.artery_vein import KINDS, part_kinds
 from retquant.vessels.centerline import (
     FEWEST_POINTS,
     Lines,
@@ -98,9 +99,13 @@ def _network(
         shortest_px=settings.smallest_part_field_share * field_diameter(field),
         shortest_calibres=settings.smallest_part_calibres,
     )
-    crossings = resolve_crossings(network, settings)
-    bridge_gaps(network, settings, mask=mask, field=field, other=labels.get(_HIDDEN_BY.get(structure, "")))
-    return network, crossings
+    crossings = np.zeros((0, 2))
+    if structure not in KINDS and set(KINDS) <= set(labels):
+        crossings = part_kinds(network, settings, labels)
+    crossings = np.concatenate([crossings, resolve_crossings(network, settings)])
+    hidden_by = labels.get(_HIDDEN_BY.get(structure, ""))
+    passed = bridge_gaps(network, settings, mask=mask, field=field, other=hidden_by)
+    return network, np.concatenate([crossings, passed])
 
 
 def _measured(

@@ -16,7 +16,7 @@ def remove_spurs(network: nx.MultiGraph, *, shortest_calibres: float) -> None:
     twice the radius of the largest disc. Where two strands remain, they become one. At a fork of two spurs
     the longer one stays, for it is the vessel's end.
     """
-    queue = sorted(_spurs(network, shortest_calibres), key=lambda spur: spur[0])
+    queue = _spurs(network, shortest_calibres)
     while queue:
         for length, tip, node in queue:
             if network.has_node(tip) and network.has_node(node) and network.degree(node) > 2:
@@ -25,10 +25,11 @@ def remove_spurs(network: nx.MultiGraph, *, shortest_calibres: float) -> None:
                     continue  # joined to something longer meanwhile
                 network.remove_node(tip)
                 dissolve(network, node)
-        queue = sorted(_spurs(network, shortest_calibres), key=lambda spur: spur[0])
+        queue = _spurs(network, shortest_calibres)
 
 
 def _spurs(network: nx.MultiGraph, shortest_calibres: float) -> list[tuple[float, int, int]]:
+    """Length, tip and junction of each spur, the shortest first."""
     found = []
     for tip, degree in network.degree():
         if degree != 1:
@@ -37,29 +38,31 @@ def _spurs(network: nx.MultiGraph, shortest_calibres: float) -> list[tuple[float
         strand: Strand = next(iter(network[tip][node].values()))["strand"]
         # Half a pixel to each side: a radius is known from whole background pixels.
         limit = shortest_calibres * (2 * network.nodes[node]["radius"] + 1)
-        if network.degree(node) > 2 and len(strand.path) <= limit + 2 and strand.length < limit:
-            found.append((strand.length, tip, node))
-    return found
+        if network.degree(node) < 3 or len(strand.path) > limit + 2 or strand.length >= limit:
+            continue
+        found.append((strand.length, tip, node))
+    return sorted(found, key=lambda spur: spur[0])
 
 
 def remove_small_loops(network: nx.MultiGraph) -> None:
-    """Open in place each loop of two strands whose way round is at most two local calibres and four pixels.
+    """Open in place each loop of one or two strands whose way round is at most two local calibres and four pixels.
 
     Where two edges meet at a narrow angle a mask has slivers of background, and thinning goes round them: round a
-    single pixel in four to seven. The shortest strand stays.
+    single pixel in four to seven. Of two strands the shorter stays; a ring of its own stays too.
     """
-    twins = {(min(u, v), max(u, v)) for u, v, key in network.edges(keys=True) if key > 0 and u != v}
+    twins = {(min(u, v), max(u, v)) for u, v, key in network.edges(keys=True) if key > 0 or u == v}
     for u, v in sorted(twins):
-        if not (network.has_node(u) and network.has_node(v)):
-            continue  # dissolved with another loop
+        if not (network.has_node(u) and network.has_node(v)) or network.degree(u) < 3:
+            continue  # dissolved with another loop, or a ring
         round_way = 2 * (2 * max(network.nodes[u]["radius"], network.nodes[v]["radius"]) + 1) + 4
         strands = sorted((data["strand"].length, key) for key, data in network[u].get(v, {}).items())
-        for length, key in strands[1:]:
-            if strands[0][0] + length <= round_way:
+        kept = 0.0 if u == v else strands[0][0]
+        for length, key in strands[u != v :]:
+            if kept + length <= round_way:
                 network.remove_edge(u, v, key)
-        dissolve(network, u)
-        if network.has_node(v):
-            dissolve(network, v)
+        for node in {u, v}:
+            if network.has_node(node):
+                dissolve(network, node)
 
 
 def dissolve(network: nx.MultiGraph, node: int) -> None:

@@ -40,6 +40,7 @@ class _End:
     start: np.ndarray  # (2,) a radius before it, for thinning bends a vessel's last pixels
     direction: np.ndarray  # (2,) unit vector outward
     radius: float
+    kind: str | None  # of a vessel that ends at one of the other kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,11 @@ def bridge_gaps(
     field: np.ndarray,
     other: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(G, 2) middles of the gaps bridged in place; `mask`, `field` and `other` are (H, W) bool.
+    """(X, 2) middles of the bridges that pass through a vessel of the mask itself; bridges are made in place.
 
-    `other` is the mask of what may hide this structure: the veins for arteries, the arteries for veins.
+    `mask`, `field` and `other` are (H, W) bool. `other` is what may hide this structure: the veins for arteries, the
+    arteries for veins. In the network of all vessels, ends that a vessel of the other kind makes (`artery_vein`)
+    are joined through it, and those of both kinds to their own only.
     """
     place = _Place(mask, field, other)
     ends = _free_ends(network)
@@ -76,8 +79,9 @@ def bridge_gaps(
         used |= {i, j}
         gone, kept = part[second.node], part[first.node]
         part.update({node: kept for node, number in part.items() if number == gone})
+        if first.kind and second.kind:
+            made.append((first.tip + second.tip) / 2)
         _join(network, first, second)
-        made.append((first.tip + second.tip) / 2)
     return np.array(made).reshape(-1, 2)
 
 
@@ -92,7 +96,8 @@ def _free_ends(network: nx.MultiGraph) -> list[_End]:
         first = min(int(np.searchsorted(arc, radius)), len(arc) - 2)
         inward = heading(strand.path[first:], max(_LEAST_PX, _RADII * radius))
         if inward.any():
-            ends.append(_End(node, strand.path[0], strand.path[first], -inward, radius))
+            kind = network.nodes[node].get("kind")
+            ends.append(_End(node, strand.path[0], strand.path[first], -inward, radius, kind))
     return ends
 
 
@@ -103,7 +108,8 @@ def _facing(ends: list[_End], place: _Place, settings: VesselSettings) -> list[t
     from scipy.spatial import cKDTree
 
     tips = np.array([end.tip for end in ends])
-    most = settings.bridge_gap_calibres + 1.0 + (_COVERED_CALIBRES if place.other is not None else 0.0)
+    is_hidden = place.other is not None or any(end.kind for end in ends)
+    most = settings.bridge_gap_calibres + 1.0 + (_COVERED_CALIBRES if is_hidden else 0.0)
     widest = max(end.radius for end in ends)
     pairs = cKDTree(tips).query_pairs(most * (2 * widest + 1), output_type="ndarray")
     found = []
@@ -113,6 +119,8 @@ def _facing(ends: list[_End], place: _Place, settings: VesselSettings) -> list[t
         chord = second.start - first.start
         length = float(np.hypot(*chord))
         ratio = (min(first.radius, second.radius) + 0.5) / (max(first.radius, second.radius) + 0.5)
+        if first.kind != second.kind and first.kind and second.kind:
+            continue
         if length == 0 or length > most * calibre + calibre or ratio < settings.bridge_calibre_ratio:
             continue
         turn = max(_degrees(first.direction @ chord / length), _degrees(second.direction @ -chord / length))
