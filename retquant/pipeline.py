@@ -180,6 +180,8 @@ def _graphs(
     mirror: int | None = None,
 ) -> dict[str, VesselGraph]:
     build = build_graph if mirror is None else partial(build_mirrored, axis=mirror)
+    known = {kind: segmentation.targets[kind] for kind in ("artery", "vein") if kind in segmentation.targets}
+    labels = {kind: target.mask for kind, target in known.items()}
     return {
         name: build(
             segmentation.targets[name],
@@ -187,6 +189,7 @@ def _graphs(
             fov=image.fov,
             settings=config.vessels,
             disc_center=anatomy.disc.center if anatomy.disc else None,
+            labels=labels,
         )
         for name in GRAPHED
         if name in segmentation.targets

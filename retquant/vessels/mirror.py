@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ def build_mirrored(
     fov: np.ndarray,
     settings: VesselSettings,
     disc_center: tuple[float, float] | None = None,
+    labels: Mapping[str, np.ndarray] | None = None,
     axis: int,
 ) -> VesselGraph:
     """The graph of a target as `build_graph` gives it, but built from the arrays mirrored along `axis`.
@@ -36,6 +38,7 @@ def build_mirrored(
         fov=np.ascontiguousarray(np.flip(fov, axis)),
         settings=settings,
         disc_center=seen,
+        labels={name: np.ascontiguousarray(np.flip(mask, axis)) for name, mask in (labels or {}).items()},
     )
     return mirrored(graph, axis)
 
