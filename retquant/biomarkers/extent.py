@@ -14,28 +14,48 @@ Coverage = Callable[[str], np.ndarray]
 """Structure -> (H, W) float32, share of each pixel that it covers."""
 
 
+class Canvas:
+    """The field of view and the landmarks, with the pixels of the region that was asked for last."""
+
+    def __init__(self, anatomy: Anatomy, fov: np.ndarray) -> None:
+        self.anatomy = anatomy
+        self.fov = fov
+        self._latest: tuple[RegionExtent, Window, np.ndarray] | None = None
+
+    def pixels(self, extent: RegionExtent) -> tuple[Window, np.ndarray]:
+        """A region's pixels, kept until another's are asked for: its area and what covers it are measured in turn."""
+        if self._latest is None or self._latest[0] is not extent:
+            self._latest = None  # before the next is made, so that there are never two
+            self._latest = (extent, *extent.computed())
+        return self._latest[1:]
+
+
 class RegionExtent:
     """A region against this image's field of view."""
 
     def __init__(
         self,
         name: str,
-        anatomy: Anatomy,
-        fov: np.ndarray,
+        canvas: Canvas,
         *,
         sector: str | None = None,
         ring: RegionExtent | None = None,
+        rest: tuple[RegionExtent, RegionExtent] | None = None,
     ) -> None:
         self.name = name
-        self.region: Region = place(name, anatomy, fov, sector=sector)
-        self._fov = fov
+        self.region: Region = place(name, canvas.anatomy, canvas.fov, sector=sector)
+        self._canvas = canvas
         self._ring = ring  # of which this is a quarter
+        self._rest = rest  # the whole, and the half of it that this is not
         self._covered: dict[str, float] = {}
 
     @cached_property
     def visible_area_px(self) -> float:
         """Square pixels of the region inside the field of view."""
-        return float(self._inside()[1].sum(dtype=np.float64))
+        if self._rest is not None:
+            whole, other = self._rest
+            return whole.visible_area_px - other.visible_area_px
+        return float(self._canvas.pixels(self)[1].sum(dtype=np.float64))
 
     @cached_property
     def visible_share(self) -> float:
@@ -45,28 +65,30 @@ class RegionExtent:
 
     def covered_area_px(self, structure: str, structures: Iterable[str], coverage: Coverage) -> float:
         """Square pixels of a structure in the region and the field, measured for all `structures` at once."""
+        if self._rest is not None:
+            whole, other = (part.covered_area_px(structure, structures, coverage) for part in self._rest)
+            return max(0.0, whole - other)
         if structure not in self._covered:
-            window, inside = self._inside()
+            window, inside = self._canvas.pixels(self)
             for name in {structure, *structures}:
                 by_row = np.einsum("ij,ij->i", coverage(name)[window], inside)
                 self._covered[name] = float(by_row.sum(dtype=np.float64))
         return self._covered[structure]
 
-    def _inside(self) -> tuple[Window, np.ndarray]:
+    def computed(self) -> tuple[Window, np.ndarray]:
         """The window that holds the region, and each pixel's share inside region and field (float32)."""
         if self._ring is not None and isinstance(self.region, Quarter):
             window, ring = self._ring.kept
             return window, ring * self.region.wedge(window, ring.shape)
-        if self.name in SECTORED:
-            return self.kept
-        return self._computed()
+        return self.kept if self.name in SECTORED else self._drawn()
 
     @cached_property
     def kept(self) -> tuple[Window, np.ndarray]:
-        """The same, kept for the ring's four quarters."""
-        return self._computed()
+        """The same, kept for a ring's four quarters."""
+        return self._drawn()
 
-    def _computed(self) -> tuple[Window, np.ndarray]:
-        window, share = self.region.coverage((self._fov.shape[0], self._fov.shape[1]))
-        share *= self._fov[window]
+    def _drawn(self) -> tuple[Window, np.ndarray]:
+        fov = self._canvas.fov
+        window, share = self.region.coverage((fov.shape[0], fov.shape[1]))
+        share *= fov[window]
         return window, share

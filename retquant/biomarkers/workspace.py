@@ -18,13 +18,16 @@ import numpy as np
 from retquant.anatomy.anatomy import Anatomy
 from retquant.anatomy.coverage import coverage
 from retquant.anatomy.regions import SECTORED
-from retquant.biomarkers.extent import RegionExtent
+from retquant.biomarkers.extent import Canvas, RegionExtent
 from retquant.vessels.clip import clip, long_enough, segment_calibre
 from retquant.vessels.graph import Nodes, VesselGraph
 
 if TYPE_CHECKING:  # types only: the stages' packages bring heavy libraries along
     from retquant.images.retinal_image import Field
     from retquant.segmentation.segmentation import Segmentation
+
+OPPOSITE = {f"{a}_half": f"{b}_half" for a, b in (("inferior", "superior"), ("temporal", "nasal"))}
+"""Half of the field -> the half that is the rest of it; what one holds follows from the other."""
 
 CUTS = 16  # parts of a step of a pixel or two that are told apart at a region's edge
 MINIMUM_SAMPLES = 10  # of calibre along a segment (BIOMARKERS section 3)
@@ -52,6 +55,7 @@ class Workspace:
     def __init__(self, inputs: MeasureInputs) -> None:
         self.inputs = inputs
         self._views: dict[tuple[str, str, str | None], View] = {}
+        self._canvas = Canvas(inputs.anatomy, inputs.fov)
         self._regions: dict[tuple[str, str | None], RegionExtent] = {}
         self._coverage: dict[str, np.ndarray] = {}
 
@@ -66,12 +70,13 @@ class Workspace:
         """A region with its area; raises ValueError where a landmark that places it is unknown."""
         key = (name, sector)
         if key not in self._regions:
+            opposite = self._regions.get((OPPOSITE.get(name, ""), None))
             self._regions[key] = RegionExtent(
                 name,
-                self.inputs.anatomy,
-                self.inputs.fov,
+                self._canvas,
                 sector=sector,
                 ring=self.region(name) if sector else None,
+                rest=(self.region("fov"), opposite) if opposite else None,
             )
         return self._regions[key]
 

@@ -25,6 +25,13 @@ def drawn(path: Path) -> TargetMask:
     return TargetMask(probability=probability, source="manifest", is_hard=is_hard)
 
 
+def field_of(folder: Path, name: str) -> np.ndarray:
+    """(H, W) bool: the field of view, found on a copy of an eighth of the size."""
+    with Image.open(next((folder / "images").glob(f"{name}.*"))) as picture:
+        small = find_field_of_view(np.asarray(picture.convert("RGB").reduce(8)))
+        return small.repeat(8, axis=0).repeat(8, axis=1)[: picture.height, : picture.width]
+
+
 def measured(
     targets: dict[str, TargetMask], fov: np.ndarray, eye: str | None = None
 ) -> dict[str, Measurement]:
@@ -72,11 +79,7 @@ def test_drawn_discs_of_photographs_are_found_whole_and_turn_with_the_picture(sh
         pytest.skip(f"no masks in {folder}")
     for path in masks[::4]:
         target = drawn(path)
-        with Image.open(next((folder / "images").glob(f"{path.stem}.*"))) as picture:
-            fov = find_field_of_view(np.asarray(picture.convert("RGB").reduce(8)))
-        fov = fov.repeat(8, axis=0).repeat(8, axis=1)[
-            : target.probability.shape[0], : target.probability.shape[1]
-        ]
+        fov = field_of(folder, path.stem)
         found = measured({"disc": target}, fov)
         values = [found[n].value for n in ("disc_area", "disc_ovality", "quality_zone_b_visible")]
         assert np.isfinite(values).all(), (path.name, found)
@@ -93,6 +96,18 @@ def test_drawn_discs_of_photographs_are_found_whole_and_turn_with_the_picture(sh
             ("quality_zone_b_visible", "quality_zone_b_visible"),
         ):
             assert other[same].value == pytest.approx(found[name].value, rel=1e-3), (path.name, name)
+
+
+def test_a_drawn_disc_that_the_field_cuts_is_known_to_be_cut(shared_data: Path) -> None:
+    folder = shared_data / "fundus" / "IDRiD_lesions"
+    if not (folder / "OD" / "IDRiD_10.png").is_file():
+        pytest.skip(f"no masks in {folder}")
+    target, fov = drawn(folder / "OD" / "IDRiD_10.png"), field_of(folder, "IDRiD_10")
+    disc = find_disc(target, fov)
+    assert disc is not None
+    assert disc.is_cut
+    assert 240 < disc.radius_px < 300  # the discs of the other photographs of this camera have 242 to 328 px
+    assert measured({"disc": target}, fov)["disc_area"].reason == "region_out_of_bounds"
 
 
 def test_photographs_of_the_macula_show_their_eye_with_and_without_the_fovea(shared_data: Path) -> None:
