@@ -24,9 +24,11 @@ from retquant.phantoms.faz_shapes import capillary_grid, harmonic_zone, polygona
 from retquant.phantoms.geometry import Block, Ellipse, Tube
 from retquant.phantoms.octa_graph import OctaGraph
 from retquant.phantoms.octa_retina import OctaRetina, OctaTraits, octa_retina
+from retquant.phantoms.making import make_cohort
 from retquant.phantoms.people import CohortDesign, Disease, Person, draw_people
 from retquant.phantoms.photograph import PhotographStyle, photograph
 from retquant.phantoms.shape import Shape
+from retquant.phantoms.shape_set import write_shapes
 from retquant.phantoms.truth import Crossing, Junction, Tree, Vessel, raster_truth
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "full_image",
     "harmonic_zone",
     "koch_curve",
+    "make_cohort",
     "murray_junction",
     "octa_retina",
     "parabolic_arcades",
@@ -80,5 +83,6 @@ __all__ = [
     "straight_vessel",
     "tilted_disc",
     "write_cohort",
+    "write_shapes",
     "y_junction",
 ]

@@ -24,7 +24,8 @@ from retquant.phantoms.areas import (
 )
 from retquant.phantoms.branching import binary_tree, crossing, murray_junction, y_junction
 from retquant.phantoms.cohort_files import save_picture, save_text
-from retquant.phantoms.curves import koch_curve, quarter_circle, sine_vessel, straight_vessel
+from retquant.phantoms.curves import FRAME, koch_curve, quarter_circle, sine_vessel, straight_vessel
+from retquant.phantoms.disc_shapes import parabolic_arcades, tilted_disc
 from retquant.phantoms.shape import Shape
 
 ROTATIONS = (0, 30, 60, 90)  # degrees
@@ -49,6 +50,10 @@ SHAPES: Mapping[str, Callable[[], Shape]] = {
     "sierpinski_carpet": sierpinski_carpet,
     "round_faz": partial(foveal_zone, semi_axes=(200.0, 200.0)),
     "oval_faz": foveal_zone,
+    "disc_and_cup": partial(
+        tilted_disc, semi_axes=(200.0, 168.0), cup_offset=(-12.0, 18.0), um_per_px=5.0, size=FRAME
+    ),
+    "arcades": partial(parabolic_arcades, disc_radius=150.0, widths=(16.0, 24.0), um_per_px=5.0, size=FRAME),
 }
 """Name -> builder; 2048 x 2048 pixels of 5 um, arteries 16 and veins 24 px wide unless the name says otherwise."""
 

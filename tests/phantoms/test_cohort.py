@@ -147,7 +147,16 @@ def test_strong_diseases_stay_within_what_eyes_can_have() -> None:
 
 
 def test_labels_left_empty_are_known_to_the_truth(tmp_path: Path) -> None:
-    design = CohortDesign(size=(96, 96), missing=0.5, masked=0.0, sites=("one",), columns=True, picture="png")
+    design = CohortDesign(
+        size=(96, 96),
+        one_eyed=1.0,
+        missing=0.5,
+        masked=0.0,
+        sites=("one",),
+        columns=True,
+        pictured=False,
+        picture="png",
+    )
     write_cohort(tmp_path, 4, 3, design=design)
     manifest, truth = rows(tmp_path / "manifest.csv"), rows(tmp_path / "truth.csv")
     empty = [row[name] == "" for row in manifest for name in ("hypertension", "hba1c")]
@@ -200,18 +209,18 @@ def test_a_cohort_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path) -> 
 
         return over
 
-    design = CohortDesign(size=(96, 96), one_eyed=0.0, picture="png", columns=True)
+    design = CohortDesign(size=(96, 96), one_eyed=1.0, pictured=False, picture="png", columns=True)
     folder = tmp_path / "stopped"
     with pytest.raises(KeyboardInterrupt):
-        make_cohort(folder, 2, 6, design=design, over=until(3))
+        make_cohort(folder, 3, 6, design=design, over=until(2))
     assert not (folder / "manifest.csv").exists()
     first = {path: path.stat().st_mtime_ns for path in (folder / "images").iterdir()}
-    assert len(first) == 3
+    assert len(first) == 2
     with pytest.raises(ConfigError, match="another design"):
-        make_cohort(folder, 3, 6, design=design)
-    make_cohort(folder, 2, 6, design=design)
+        make_cohort(folder, 4, 6, design=design)
+    make_cohort(folder, 3, 6, design=design)
     assert {path: path.stat().st_mtime_ns for path in first} == first  # nothing is drawn twice
-    write_cohort(tmp_path / "whole", 2, 6, design=design)
+    write_cohort(tmp_path / "whole", 3, 6, design=design)
     files = [p.relative_to(folder) for p in sorted(folder.rglob("*")) if p.is_file()]
     assert files == [
         p.relative_to(tmp_path / "whole") for p in sorted((tmp_path / "whole").rglob("*")) if p.is_file()
@@ -219,7 +228,7 @@ def test_a_cohort_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path) -> 
     for path in files:
         assert (folder / path).read_bytes() == (tmp_path / "whole" / path).read_bytes(), path
     with pytest.raises(ConfigError, match="not empty"):
-        make_cohort(folder, 2, 6, design=design)
+        make_cohort(folder, 3, 6, design=design)
 
 
 def test_the_committed_example_is_what_is_drawn_today(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from retquant.phantoms import Block, Ellipse, Eye, EyeTraits, Shape, Tube, simple_eye
+from retquant.phantoms.disc_shapes import parabolic_arcades
 from retquant.phantoms.nicking import nick_veins
 from retquant.phantoms.record import vessels_in_field
 from retquant.phantoms.trees import TreeSegment
@@ -19,6 +20,7 @@ from retquant.phantoms.truth import (
     find_trees,
     raster_truth,
 )
+from retquant.phantoms.truth.arcades import arcade_angle, parabola_a, temporal_arcades
 from retquant.phantoms.truth.disc import disc_figures
 from retquant.phantoms.truth.raster import lacunarity
 from retquant.phantoms.truth.regions import vessel_figures, zone_calibres
@@ -253,6 +255,37 @@ def test_disc_figures_are_those_of_the_ellipses(eye: str, sign: int) -> None:
     assert found["disc_fovea_angle"] == pytest.approx(math.degrees(math.atan2(0.3, 3.0)))
     assert found["rim_area"] == pytest.approx(found["disc_area"] - found["cup_area"])
     assert found["rim_width_superior"] > found["rim_width_nasal"]
+
+
+def test_arcades_on_a_parabola_have_its_a_and_angle() -> None:
+    shape = parabolic_arcades("OS", disc_radius=75.0)
+    assert shape.disc is not None
+    assert shape.fovea is not None
+    for structure in ("artery", "vein"):
+        arms = [
+            Vessel(
+                id=number,
+                structure=structure,
+                tree=number,
+                parent=None,
+                daughters=(),
+                points=tube.points,
+                calibre=2 * tube.radii,
+                is_cut=False,
+            )
+            for number, tube in enumerate(shape.tubes[structure])
+        ]
+        span = shape.truth["disc_fovea_distance_px"]
+        found = parabola_a(arms, shape.disc.center, shape.fovea)
+        assert found is not None
+        assert found * span == pytest.approx(shape.truth[f"{structure}_arcade_parabola_a_px"], rel=1e-4)
+        upper, lower = temporal_arcades(arms, shape.disc.center, shape.fovea)
+        assert upper is not None
+        assert lower is not None
+        # the mean over the ring is that of its middle but for the parabola's bend inside it
+        assert arcade_angle(upper, lower) == pytest.approx(
+            shape.truth[f"{structure}_arcade_angle_deg"], abs=0.3
+        )
 
 
 def test_an_eye_and_its_mirror_image_have_the_same_truth() -> None:

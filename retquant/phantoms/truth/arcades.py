@@ -9,6 +9,9 @@ import numpy as np
 from retquant.phantoms.truth.vessel import Vessel
 
 RING = (0.67, 0.79)  # of the disc-fovea distance, from the disc's centre
+_COURSE = (0.35, 1.1)  # likewise: where a parabola is laid through the arcades
+_BEARINGS = (15.0, 110.0)  # degrees from the direction of the fovea, within which an arcade lies
+_CIRCLES = 16
 
 
 def main_courses(vessels: Sequence[Vessel]) -> list[np.ndarray]:
@@ -59,3 +62,46 @@ def arcade_angle(upper: np.ndarray, lower: np.ndarray) -> float:
         inside = arcade[(away >= RING[0]) & (away <= RING[1])]
         bearings.append(np.arctan2(inside[:, 1], inside[:, 0]).mean())
     return float(np.degrees(bearings[0] - bearings[1]))
+
+
+def parabola_a(
+    vessels: Sequence[Vessel], disc: tuple[float, float], fovea: tuple[float, float]
+) -> float | None:
+    """Disc-fovea distances: a of the parabola (y - y0)^2 = 4 a (x - x0) through the widest vessel of either side.
+
+    x along the axis from disc to fovea, y across, on 16 circles about the disc; fitted a second time without the
+    points farther off than twice the median. None where a side has less than half of its points or the fit bends
+    backwards.
+    """
+    axis = np.subtract(fovea, disc)
+    span = float(np.hypot(*axis))
+    along = axis / span
+    basis = np.column_stack([along, (-along[1], along[0])])
+    lines = [((v.points - disc) @ basis / span, float(np.median(v.calibre))) for v in vessels]
+    sides: dict[int, list[np.ndarray]] = {1: [], -1: []}
+    for radius in np.linspace(*_COURSE, _CIRCLES):
+        met = [(width, point) for line, width in lines for point in _on_circle(line, radius)]
+        for side, points in sides.items():
+            inside = [
+                (width, point)
+                for width, point in met
+                if _BEARINGS[0] < side * np.degrees(np.arctan2(point[1], point[0])) < _BEARINGS[1]
+            ]
+            if inside:
+                points.append(max(inside, key=lambda pair: pair[0])[1])
+    if min(map(len, sides.values())) < _CIRCLES / 2:
+        return None
+    x, y = np.concatenate([*sides.values()]).T
+    fit = np.polyfit(y, x, 2)
+    off = np.abs(np.polyval(fit, y) - x)
+    near = off <= 2 * np.median(off)
+    bend = np.polyfit(y[near], x[near], 2)[0]
+    return float(0.25 / bend) if bend > 0 else None
+
+
+def _on_circle(line: np.ndarray, radius: float) -> np.ndarray:
+    """(K, 2) points at which a polyline meets the circle about the origin."""
+    away = np.hypot(*line.T) - radius
+    at = np.flatnonzero(away[1:] * away[:-1] < 0)
+    share = (away[at] / (away[at] - away[at + 1]))[:, None]
+    return np.asarray(line[at] * (1 - share) + line[at + 1] * share)

@@ -31,6 +31,14 @@ def vessel_figures(
         }
         if len(sampled) > 1:
             figures["calibre_std"] = float(widths.std(ddof=1) * um)
+    between = [
+        p
+        for p in sampled
+        if p.vessel.parent is not None and p.vessel.daughters and len(p.points) == len(p.vessel.points)
+    ]
+    if between:
+        ratios = [p.length / p.median_calibre for p in between]
+        figures["length_diameter_ratio_median"] = float(np.median(ratios))
     long = [p for p in pieces if p.length >= max(4 * p.median_calibre, 0.3 * disc_radius)]
     lengths = [p.length for p in long]
     for name, values in _windings(long, mm_per_px).items():

@@ -9,7 +9,7 @@ import numpy as np
 from retquant.phantoms.coverage import ellipse_coverage
 from retquant.phantoms.geometry import Ellipse
 from retquant.phantoms.shape import Shape
-from retquant.phantoms.truth.arcades import arcade_angle, temporal_arcades
+from retquant.phantoms.truth.arcades import arcade_angle, parabola_a, temporal_arcades
 from retquant.phantoms.truth.crossings import Crossing
 from retquant.phantoms.truth.disc import disc_figures
 from retquant.phantoms.truth.junctions import Junction
@@ -140,4 +140,8 @@ def _arcade_figures(shape: Shape, vessels: Sequence[Vessel]) -> dict[str, float]
         upper, lower = temporal_arcades(own, shape.disc.center, shape.fovea)
         if upper is not None and lower is not None:
             figures[f"{structure}_arcade_angle"] = arcade_angle(upper, lower)
+    focal = parabola_a(vessels, shape.disc.center, shape.fovea)
+    if focal is not None:
+        span = float(np.hypot(*np.subtract(shape.fovea, shape.disc.center)))
+        figures["vessel_arcade_parabola_a"] = focal * span * shape.um_per_px / 1000
     return figures
