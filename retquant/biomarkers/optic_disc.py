@@ -15,17 +15,21 @@ from functools import partial
 
 import numpy as np
 
-from retquant.anatomy.axes import upright_axes
-from retquant.anatomy.patch import Patch, largest_patch
+from retquant.anatomy.patch import Patch
+from retquant.biomarkers.disc_areas import (
+    clock_degrees,
+    cup_of,
+    disc_of,
+    local_widths,
+    quarter,
+    rim_widths,
+)
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 
 SECTORS = ("superior", "nasal", "inferior", "temporal")
-RAYS = 360  # one a degree
-NARROWEST_DEG = 11  # the narrowest place is the least mean over so many rays, so that no single one decides
 TIE = 0.01  # of the disc's radius: quarters of the rim that differ by less are as wide as each other
-SMALLEST_PX2 = 28.0  # a disc of 3 px radius has no shape to speak of
 ROUND = 0.99  # from this ovality on, noise of the outline decides where the long axis points
 
 of_disc = partial(biomarker, structures=("disc",), landmarks=("disc",))
@@ -37,19 +41,19 @@ of_rim = partial(biomarker, structures=("rim",), landmarks=("disc",), direction=
 @of_disc(unit="mm2", reference="Jonas1999", id="disc_area", word="area", own_anatomy="disc")
 def disc_area(disc: View) -> Measurement:
     """Area of the optic disc."""
-    return _of(_disc(disc), lambda patch: patch.area_px)
+    return _of(disc_of(disc), lambda patch: patch.area_px)
 
 
 @of_disc(unit="um", reference="Jonas1999", own_anatomy="disc")
 def diameter_vertical(disc: View) -> Measurement:
     """Extent of the disc's outline along the image's vertical."""
-    return _of(_disc(disc), lambda patch: patch.extent(0))
+    return _of(disc_of(disc), lambda patch: patch.extent(0))
 
 
 @of_disc(unit="um", reference="Jonas1999", own_anatomy="disc")
 def diameter_horizontal(disc: View) -> Measurement:
     """Extent of the disc's outline along the image's horizontal."""
-    return _of(_disc(disc), lambda patch: patch.extent(1))
+    return _of(disc_of(disc), lambda patch: patch.extent(1))
 
 
 @of_disc(unit="1", reference="Tay2005", aliases=("ovality index", "tilt ratio"))
@@ -58,7 +62,7 @@ def ovality(disc: View) -> Measurement:
 
     The ellipse is that with the disc's second moments.
     """
-    return _of(_disc(disc), lambda patch: patch.axes[1] / patch.axes[0])
+    return _of(disc_of(disc), lambda patch: patch.axes[1] / patch.axes[0])
 
 
 @of_disc(unit="deg", reference="Park2012", landmarks=("disc", "laterality"))
@@ -67,7 +71,7 @@ def torsion(disc: View) -> Measurement:
 
     From -90 to 90. The axis is that of the ellipse of `ovality`; a disc of ovality above 0.99 has none.
     """
-    patch = _disc(disc)
+    patch = disc_of(disc)
     if isinstance(patch, Measurement):
         return patch
     long, short, angle = patch.axes
@@ -80,34 +84,34 @@ def torsion(disc: View) -> Measurement:
 @of_cup(unit="mm2", reference="Jonas1999", id="cup_area", word="area", own_anatomy="disc")
 def cup_area(cup: View) -> Measurement:
     """Area of the cup inside the disc."""
-    return _of(_cup(cup), lambda patch: patch.area_px)
+    return _of(cup_of(cup), lambda patch: patch.area_px)
 
 
 @of_both(unit="1", reference="Jonas1999", id="cdr_vertical", word="vertical", aliases=("VCDR",))
 def cdr_vertical(disc: View, cup: View) -> Measurement:
     """Extent of the cup over that of the disc, both along the image's vertical."""
-    return _ratio(_cup(cup), _disc(disc), lambda patch: patch.extent(0))
+    return _ratio(cup_of(cup), disc_of(disc), lambda patch: patch.extent(0))
 
 
 @of_both(unit="1", reference="Jonas1999", id="cdr_horizontal", word="horizontal")
 def cdr_horizontal(disc: View, cup: View) -> Measurement:
     """Extent of the cup over that of the disc, both along the image's horizontal."""
-    return _ratio(_cup(cup), _disc(disc), lambda patch: patch.extent(1))
+    return _ratio(cup_of(cup), disc_of(disc), lambda patch: patch.extent(1))
 
 
 @of_both(unit="1", reference="Jonas1999", id="cdr_area", word="area")
 def cdr_area(disc: View, cup: View) -> Measurement:
     """Area of the cup over that of the disc."""
-    return _ratio(_cup(cup), _disc(disc), lambda patch: patch.area_px)
+    return _ratio(cup_of(cup), disc_of(disc), lambda patch: patch.area_px)
 
 
 @of_rim(unit="mm2", reference="Jonas1999", id="rim_area", word="area", own_anatomy="disc")
 def rim_area(disc: View, cup: View) -> Measurement:
     """Area of the disc outside the cup."""
-    inner = _cup(cup)
+    inner = cup_of(cup)
     if isinstance(inner, Measurement):
         return inner
-    return _of(_disc(disc), lambda patch: patch.area_px - inner.area_px)
+    return _of(disc_of(disc), lambda patch: patch.area_px - inner.area_px)
 
 
 @of_rim(unit="1", reference="Jonas1999", derived_from="cdr_area")
@@ -124,11 +128,11 @@ def width(disc: View, cup: View) -> Measurement:
     Rays are a degree apart, 45 degrees to either side of up, down, nose or temple in the image. A ray that misses
     the cup counts whole.
     """
-    widths = _rim_widths(disc, cup)
+    widths = rim_widths(disc, cup)
     if isinstance(widths, Measurement):
         return widths
     assert disc.sector is not None  # this definition has no other columns
-    return Measurement(value=float(widths[_quarter(disc.sector, disc.inputs.anatomy.eye)].mean()))
+    return Measurement(value=float(widths[quarter(disc.sector, disc.inputs.anatomy.eye)].mean()))
 
 
 @of_rim(
@@ -145,7 +149,7 @@ def least_width(disc: View, cup: View) -> Measurement | np.ndarray:
 
     For each of 360 rays a degree apart, over the rays within 5 degrees of it.
     """
-    return _local_widths(disc, cup)
+    return local_widths(disc, cup)
 
 
 @biomarker(unit="1", reference="Spaeth2002", structures=("rim",), landmarks=("disc", "laterality"))
@@ -155,10 +159,10 @@ def width_min_clock_hour(disc: View, cup: View) -> Measurement:
     The narrowest place is that of `rim_width_min`. 12 is up in the image, 9 at the temple and 3 at the nose in either
     eye: the face of a left eye's clock is mirrored.
     """
-    widths = _local_widths(disc, cup)
+    widths = local_widths(disc, cup)
     if isinstance(widths, Measurement):
         return widths
-    hour = round(_clock_degrees(disc.inputs.anatomy.eye)[int(np.argmin(widths))] / 30.0) % 12
+    hour = round(clock_degrees(disc.inputs.anatomy.eye)[int(np.argmin(widths))] / 30.0) % 12
     return Measurement(value=float(hour or 12))
 
 
@@ -169,11 +173,11 @@ def isnt_rule(disc: View, cup: View) -> Measurement:
     Inferior at least as wide as superior, superior as nasal, nasal as temporal, by the quarters of `rim_width`; a
     difference below a hundredth of the disc's radius counts as none.
     """
-    widths = _rim_widths(disc, cup)
+    widths = rim_widths(disc, cup)
     if isinstance(widths, Measurement):
         return widths
     eye = disc.inputs.anatomy.eye
-    order = [widths[_quarter(s, eye)].mean() for s in ("inferior", "superior", "nasal", "temporal")]
+    order = [widths[quarter(s, eye)].mean() for s in ("inferior", "superior", "nasal", "temporal")]
     landmark = disc.inputs.anatomy.disc
     assert landmark is not None  # the engine asks for it
     return Measurement(value=float(np.all(np.diff(order) <= TIE * landmark.radius_px)))
@@ -190,7 +194,7 @@ def isnt_rule(disc: View, cup: View) -> Measurement:
 )
 def atrophy_ratio(atrophy: View, disc: View) -> Measurement:
     """Area of the atrophy about the disc, inside the field and outside the disc, over the disc's area."""
-    patch = _disc(disc)
+    patch = disc_of(disc)
     if isinstance(patch, Measurement):
         return patch
     share = atrophy.workspace.coverage(atrophy.structure) * atrophy.inputs.fov
@@ -226,34 +230,6 @@ def _centers(view: View) -> tuple[tuple[float, float], tuple[float, float]]:
     return anatomy.disc.center, anatomy.fovea
 
 
-def _disc(view: View) -> Patch | Measurement:
-    """The disc's area, or why it has none."""
-    own = view.workspace.view("disc")
-    landmark = own.inputs.anatomy.disc
-    if landmark is not None and landmark.is_cut:
-        return missing("region_out_of_bounds")
-    target = own.inputs.segmentation.targets.get("disc")
-    patch = own.shared("patch", lambda _: None if target is None else largest_patch(target))
-    if patch is None:
-        return missing("no_disc")
-    return missing("resolution_too_low") if patch.area_px < SMALLEST_PX2 else patch
-
-
-def _cup(view: View) -> Patch | Measurement:
-    """The cup's area inside the disc, or why it has none; an empty mask of a cup is taken for nobody's."""
-    disc = _disc(view)
-    if isinstance(disc, Measurement):
-        return disc
-    own = view.workspace.view("cup")
-
-    def inside(_: View) -> Patch | None:
-        whole = largest_patch(own.inputs.segmentation.targets["cup"])
-        return whole.within(disc) if whole is not None else None
-
-    patch = own.shared("patch", inside)
-    return missing("target_absent") if patch is None else patch
-
-
 def _of(patch: Patch | Measurement, size: Callable[[Patch], float]) -> Measurement:
     return patch if isinstance(patch, Measurement) else Measurement(value=size(patch))
 
@@ -265,49 +241,3 @@ def _ratio(
         if isinstance(patch, Measurement):
             return patch
     return Measurement(value=size(part) / size(whole))  # type: ignore[arg-type]
-
-
-def _angles() -> np.ndarray:
-    """(RAYS,) radians from the row axis (down) towards the column axis (right), half a degree off the axes."""
-    return np.deg2rad((np.arange(RAYS) + 0.5) * 360.0 / RAYS)
-
-
-def _rim_widths(disc: View, cup: View) -> np.ndarray | Measurement:
-    """(RAYS,) pixels from cup to disc margin along each ray."""
-    outer, inner = _disc(disc), _cup(cup)
-    for patch in (outer, inner):
-        if isinstance(patch, Measurement):
-            return patch
-
-    def widths(_: View) -> np.ndarray:
-        assert isinstance(outer, Patch)
-        assert isinstance(inner, Patch)
-        angles = _angles()
-        return np.maximum(0.0, outer.reach(outer.center, angles) - inner.reach(outer.center, angles))
-
-    return np.asarray(disc.workspace.view("disc").shared("rim_widths", widths))
-
-
-def _local_widths(disc: View, cup: View) -> np.ndarray | Measurement:
-    """(RAYS,) pixels: the same, mean over the rays about each."""
-    widths = _rim_widths(disc, cup)
-    if isinstance(widths, Measurement):
-        return widths
-    about = np.arange(RAYS)[:, None] + np.arange(NARROWEST_DEG) - NARROWEST_DEG // 2
-    return np.asarray(widths[about % RAYS].mean(axis=1))
-
-
-def _quarter(sector: str, eye: str | None) -> np.ndarray:
-    """(RAYS,) bool: rays within 45 degrees of a sector's direction; only nasal and temporal depend on the eye."""
-    axes = upright_axes(eye) or upright_axes("OD")
-    assert axes is not None
-    row, col = axes.toward(sector)
-    angles = _angles()
-    return np.asarray(np.cos(angles) * row + np.sin(angles) * col > math.sqrt(0.5))
-
-
-def _clock_degrees(eye: str | None) -> np.ndarray:
-    """(RAYS,) degrees from 12 towards 3, the nose's side."""
-    angles = _angles()
-    toward_nose = np.sin(angles) if eye == "OD" else -np.sin(angles)
-    return np.asarray(np.degrees(np.arctan2(toward_nose, -np.cos(angles))) % 360.0)

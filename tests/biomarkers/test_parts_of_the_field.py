@@ -106,6 +106,14 @@ def test_temporal_and_nasal_do_not_depend_on_the_side_of_the_picture_but_on_disc
     )
 
 
+@pytest.mark.parametrize("name", ["artery_area_density_inferior_half", "artery_area_density_perifovea_nasal"])
+def test_a_part_measured_alone_reads_as_measured_among_others(inputs_of, name):
+    inputs = inputs_of(eye(), draw=True, eye="OD")
+    assert measure(inputs, [name])[name].value == pytest.approx(
+        measure(inputs, COLUMNS)[name].value, rel=1e-6
+    )
+
+
 def test_a_half_holds_the_vessels_on_its_side(inputs_of):
     # the vessel along the line between two halves belongs to one of them or is cut lengthwise by both
     found = measure(inputs_of(eye(), draw=True, eye="OD"), ["artery_area_density_*_half"])
