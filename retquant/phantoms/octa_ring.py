@@ -50,8 +50,10 @@ def _polar(points: np.ndarray, faz: HarmonicOutline) -> tuple[np.ndarray, np.nda
 
 
 def _ring_at(turn: np.ndarray, faz: HarmonicOutline) -> np.ndarray:
-    """Distance of the ring's centre line from the zone's centre, mm."""
-    return faz.radius_at(turn) + RING_RADIUS_MM
+    """Distance of the ring's centre line from the zone's centre, mm: a radius outside the outline, square to it."""
+    reach, step = faz.radius_at(turn), 1e-4
+    slope = (faz.radius_at(turn + step) - faz.radius_at(turn - step)) / (2 * step)
+    return reach + RING_RADIUS_MM * np.sqrt(1 + (slope / reach) ** 2)
 
 
 def _on_ring(turn: np.ndarray, faz: HarmonicOutline) -> np.ndarray:
