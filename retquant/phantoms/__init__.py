@@ -22,9 +22,9 @@ from retquant.phantoms.eye import Eye, EyeTraits, simple_eye
 from retquant.phantoms.faz_outline import HarmonicOutline, Polygon, polygon_coverage
 from retquant.phantoms.faz_shapes import capillary_grid, harmonic_zone, polygonal_zone
 from retquant.phantoms.geometry import Block, Ellipse, Tube
+from retquant.phantoms.making import make_cohort
 from retquant.phantoms.octa_graph import OctaGraph
 from retquant.phantoms.octa_retina import OctaRetina, OctaTraits, octa_retina
-from retquant.phantoms.making import make_cohort
 from retquant.phantoms.people import CohortDesign, Disease, Person, draw_people
 from retquant.phantoms.photograph import PhotographStyle, photograph
 from retquant.phantoms.shape import Shape
