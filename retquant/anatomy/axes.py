@@ -28,8 +28,9 @@ def eye_axes(anatomy: Anatomy) -> EyeAxes | None:
     """Temporal from the disc's centre to the fovea, superior at right angles to it.
 
     Which of the two right angles follows from the eye: in a right eye superior is a quarter turn clockwise from
-    temporal as displayed, in a left eye anticlockwise, however the picture is turned. None where disc, fovea or eye
-    is unknown.
+    temporal as displayed, in a left eye anticlockwise, however the picture is turned. The wrong eye thus exchanges
+    superior and inferior, never temporal and nasal; `infer_eye` finds it out. None where disc, fovea or eye is
+    unknown.
     """
     if anatomy.disc is None or anatomy.fovea is None or anatomy.eye not in ("OD", "OS"):
         return None

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from retquant.anatomy import Anatomy, Disc, Scale, find_disc, infer_centring, infer_eye
-from retquant.biomarkers import MeasureInputs, Measurement, measure
+from retquant.biomarkers import BIOMARKERS, MeasureInputs, Measurement, measure
 from retquant.images import find_field_of_view, fit_field, read_target_mask
 from retquant.images.retinal_image import Field
 from retquant.segmentation.segmentation import Segmentation, TargetMask
@@ -70,6 +70,56 @@ def test_vertical_cup_to_disc_ratio_agrees_with_the_experts(shared_data: Path) -
     assert np.abs(value - mean).mean() <= between
     assert abs(np.mean(value - mean)) <= 0.02
     assert np.corrcoef(value, mean)[0, 1] >= 0.95
+
+
+def test_drawn_discs_read_the_same_at_other_sizes_of_a_pixel(shared_data: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    masks = sorted((shared_data / "fundus" / "DRISHTI-GS_half" / "disc").glob("*.png"))[::8]
+    if not masks:
+        pytest.skip("no masks of DRISHTI-GS")
+    changes = []
+    for path in masks:
+        targets = {part: drawn(path.parent.parent / part / path.name) for part in ("disc", "cup")}
+        fov = np.ones(targets["disc"].probability.shape, bool)
+        found = measured(targets, fov, eye="OD")
+        for factor in (0.7, 1.4):
+            resized = {
+                name: TargetMask(
+                    probability=cv2.resize(
+                        target.probability,
+                        None,
+                        fx=factor,
+                        fy=factor,
+                        interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR,
+                    ),
+                    source="manifest",
+                )
+                for name, target in targets.items()
+            }
+            other = measured(resized, np.ones(resized["disc"].probability.shape, bool), eye="OD")
+            for name in ("disc_area", "disc_ovality", "cdr_vertical", "rim_area", "rim_width_inferior"):
+                power = {"mm2": 2, "um": 1}.get(BIOMARKERS[name].unit, 0)
+                changes.append(abs(other[name].value / factor**power / found[name].value - 1))
+    assert np.median(changes) <= 0.001
+    assert np.percentile(changes, 95) <= 0.01
+
+
+def test_photographs_of_the_disc_are_known_to_be_so(shared_data: Path) -> None:
+    folder = shared_data / "fundus" / "DRISHTI-GS_half"
+    masks = sorted((folder / "disc").glob("*.png"))[::8]
+    if not masks:
+        pytest.skip("no masks of DRISHTI-GS")
+    for path in masks:
+        with Image.open(next((folder / "images").glob(f"{path.stem}.*"))) as picture:
+            field = fit_field(find_field_of_view(np.asarray(picture.convert("RGB"))))
+        anatomy = Anatomy(
+            disc=find_disc(drawn(path)),
+            fovea=None,
+            scale=Scale(um_per_px=None, source="unknown"),
+            eye=None,
+        )
+        assert infer_centring(anatomy, field) == "disc", path.name
+        assert infer_eye(anatomy, field) is None  # a disc in the middle tells no side
 
 
 def test_drawn_discs_of_photographs_are_found_whole_and_turn_with_the_picture(shared_data: Path) -> None:
