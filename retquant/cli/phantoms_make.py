@@ -79,8 +79,13 @@ def carry_out(request: MakeRequest) -> None:
 
 def design_of(request: MakeRequest) -> CohortDesign:
     """The cohort's design: an unknown modality, effect or share is an error before anything is drawn."""
+    from retquant.errors import ConfigError
     from retquant.phantoms import CohortDesign, Disease
 
+    if not (request.masks or request.images):
+        raise ConfigError(
+            "neither pictures nor masks are wanted", where="--no-images", remedy="leave out one of the two"
+        )
     side = request.size or (304 if request.modality == "octa" else 1024)
     sites = _SITES[: request.sites] + tuple(f"site_{n}" for n in range(len(_SITES) + 1, request.sites + 1))
     return CohortDesign(

@@ -34,6 +34,9 @@ EFFECTS: Mapping[str, tuple[float, str]] = {
 """What a disease can change: name -> usual amount, meaning."""
 
 
+_UNSEEN_IN_OCTA = ("nicking", "cupping")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disease:
     """A label of 0 or 1 and what it changes in both eyes of those who have it."""
@@ -149,6 +152,18 @@ class CohortDesign:
         if self.modality not in ("cfp", "octa"):
             raise ConfigError(
                 f"modality is {self.modality!r}", where="CohortDesign", remedy='CohortDesign(modality="cfp")'
+            )
+        unseen = [
+            f"{disease.name}={effect}"
+            for disease in self.diseases
+            for effect in disease.effects
+            if effect in _UNSEEN_IN_OCTA
+        ]
+        if self.modality == "octa" and unseen:
+            raise ConfigError(
+                f"OCTA does not show {', '.join(unseen)}",
+                where="CohortDesign",
+                remedy="diabetes=dropout:0.25,avascular:0.6",
             )
         if not self.sites:
             raise ConfigError("there are no sites", where="CohortDesign", remedy='sites=("one",)')

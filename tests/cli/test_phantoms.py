@@ -82,7 +82,7 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path: Path,
 
 
 def test_wrong_words_exit_2_before_anything_is_written(tmp_path: Path) -> None:
-    for options in (["--disease", "x=unheard_of"], ["--modality", "xray"]):
+    for options in (["--disease", "x=unheard_of"], ["--no-masks", "--no-images"]):
         command = [sys.executable, "-m", "retquant", "phantoms", "make", "eyes", *options]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 2, done.stderr

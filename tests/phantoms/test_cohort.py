@@ -130,6 +130,15 @@ def test_a_disease_that_cannot_be_read_is_refused_with_a_remedy(text: str) -> No
     assert caught.value.remedy
 
 
+def test_what_octa_does_not_show_cannot_be_planted_in_it() -> None:
+    cupping = (Disease.parse("glaucoma=cupping"),)
+    assert CohortDesign(diseases=cupping).modality == "cfp"
+    with pytest.raises(ConfigError, match="does not show glaucoma=cupping"):
+        CohortDesign(diseases=cupping, modality="octa")
+    with pytest.raises(ConfigError, match="modality is 'xray'"):
+        CohortDesign(modality="xray")
+
+
 def test_strong_diseases_stay_within_what_eyes_can_have() -> None:
     everything = Disease.parse(
         "x=narrowing:0.9,widening:5,winding:9,dropout:0.9,nicking:3,cupping:2,avascular:9"
