@@ -1,9 +1,10 @@
 """Where an artery's centre line crosses a vein's, and how wide both are there.
 
 Both graphs are of one image, each built from its own mask. Where labels interrupt one vessel under the other, its
-graph bridges the gap (`vessels.gaps`), and the crossing is found on the bridge. Two vessels that twine cross an odd
-number of times in one place if they change sides, which counts once, and an even number of times if they only
-touch, which counts nothing.
+graph bridges the gap (`vessels.gaps`), and the crossing is found on the bridge. Centre lines may meet several times
+in one place, or run on top of each other where both masks claim one vessel. So a vein is followed from where it meets
+the artery, both ways, until it is clear of it: it has crossed if it comes clear on different sides, and all that lies
+between is one crossing.
 
 Shapes: X crossings, P points of a graph.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retquant.vessels.clip import segment_calibre
 from retquant.vessels.graph import VesselGraph
 from retquant.vessels.packing import arc_positions, owner
 
@@ -30,6 +32,7 @@ LEAST_CALIBRE_PX = 4.0
 """Under this width a quarter of a calibre beside the artery is less than the map's own blur."""
 
 _LOCAL_CALIBRES = 3.0  # to either side of the crossing, for a vessel's own calibre there
+_FARTHEST = 8.0  # half the sum of the calibres: two vessels that cross at 7 degrees are clear by then
 _WINDOW = 5  # positions at which a stretch of the vein is read
 
 
@@ -121,30 +124,56 @@ def _intersections(first: VesselGraph, second: VesselGraph) -> np.ndarray:
 def _changes_of_side(
     artery: VesselGraph, vein: VesselGraph, arcs: list[np.ndarray], step: np.ndarray
 ) -> list[tuple[int, int, float, float]]:
-    """Artery point, vein point and both arc positions of each crossing; intersections of one place are one."""
-    if not len(step):
-        return []
-    first, second = step[:, 0].astype(np.intp), step[:, 1].astype(np.intp)
-    at_first = arcs[0][first] + step[:, 2] * artery.steps[first]
-    at_second = arcs[1][second] + step[:, 3] * vein.steps[second]
-    pair = np.column_stack([owner(artery.starts)[first], owner(vein.starts)[second]])
-    order = np.lexsort((at_second, pair[:, 1], pair[:, 0]))
-    reach = _typical(artery)[pair[:, 0]] + _typical(vein)[pair[:, 1]]
-    apart = np.ones(len(order), dtype=bool)
-    before, after = order[:-1], order[1:]
-    apart[1:] = (pair[before] != pair[after]).any(axis=1)
-    apart[1:] |= at_second[after] - at_second[before] > reach[after]
-    groups = np.split(order, np.flatnonzero(apart)[1:])
-    middles = [int(group[len(group) // 2]) for group in groups if len(group) % 2]
-    return [(int(first[k]), int(second[k]), float(at_first[k]), float(at_second[k])) for k in middles]
+    """Artery point, vein point and both arc positions of each crossing."""
+    widths = _typical(artery), _typical(vein)
+    owners = owner(artery.starts), owner(vein.starts)
+    held: dict[tuple[int, int, int, int], list[tuple[int, int, float, float]]] = {}
+    for first, second, share, other in sorted(map(tuple, step.tolist())):
+        i, j = int(first), int(second)
+        pair = int(owners[0][i]), int(owners[1][j])
+        exits = _clear_of(artery, vein, pair, j, clear=(widths[0][pair[0]] + widths[1][pair[1]]) / 2)
+        if exits is not None:
+            at = arcs[0][i] + share * artery.steps[i], arcs[1][j] + other * vein.steps[j]
+            held.setdefault((*pair, *exits), []).append((i, j, float(at[0]), float(at[1])))
+    return [sorted(meets, key=lambda meet: meet[3])[len(meets) // 2] for meets in held.values()]
+
+
+def _clear_of(
+    artery: VesselGraph, vein: VesselGraph, pair: tuple[int, int], at: int, *, clear: float
+) -> tuple[int, int] | None:
+    """Points of the vein where it is `clear` pixels from the artery's line before and after point `at`.
+
+    None where both lie on one side, or where the vein is not clear within eight times that far (it shares the
+    artery's course) or ends too near to it.
+    """
+    line = artery.points[artery.segment(pair[0])]
+    along = artery.tangent[artery.segment(pair[0])]
+    run = vein.segment(pair[1])
+    count = int(_FARTHEST * clear / max(float(vein.steps[run].max()), 1e-9)) + 1
+    found, sides = [], []
+    for ahead in (
+        range(at, max(at - count, run.start - 1), -1),
+        range(at + 1, min(at + 1 + count, run.stop)),
+    ):
+        points = vein.points[list(ahead)]
+        apart = points[:, None] - line[None]
+        nearest = np.argmin((apart**2).sum(axis=2), axis=1)
+        away = apart[np.arange(len(points)), nearest]
+        distance = np.hypot(*away.T)
+        is_clear = distance >= clear / 2
+        if not is_clear.any() and (len(points) == count or distance[-1] < clear / 4):
+            return None
+        k = int(np.argmax(is_clear)) if is_clear.any() else len(points) - 1
+        turn = along[nearest[k], 0] * away[k, 1] - along[nearest[k], 1] * away[k, 0]
+        found.append(ahead[k])
+        sides.append(turn > 0)
+    return (found[0], found[1]) if sides[0] != sides[1] else None
 
 
 def _typical(graph: VesselGraph) -> np.ndarray:
     """(B,) pixels across each segment, at least one; known also where no sample was kept."""
-    width = [
-        np.nanmedian(w) if np.isfinite(w).any() else 1.0 for w in np.split(graph.calibre, graph.starts[1:-1])
-    ]
-    return np.maximum(np.array(width), 1.0)
+    width = segment_calibre(graph)
+    return np.where(np.isfinite(width), np.maximum(width, 1.0), 1.0)
 
 
 def _line(graph: VesselGraph, segment: int, arc: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
