@@ -90,7 +90,7 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
         graphs = MappingProxyType(dict(_graphs(image, segmentation, anatomy, config)))
     with clock.stage("measure"):
         columns = select_columns(config.biomarkers.include, modality=image.modality)
-        biomarkers = measure(_inputs(image, quality, segmentation, anatomy, graphs), columns)
+        biomarkers: Biomarkers = measure(_inputs(image, quality, segmentation, anatomy, graphs), columns)
     if config.biomarkers.uncertainty:
         with clock.stage("uncertainty"):
 

@@ -69,7 +69,7 @@ def fractal_skeleton_d0(view: View) -> Measurement:
 
 def mask_cover(view: View) -> Cover:
     """The least cover of the structure's mask inside the field of view, made once a view."""
-    return view.shared(  # type: ignore[no-any-return]
+    return view.shared(
         "mask_cover",
         lambda view: least_cover(
             view.inputs.segmentation.targets[view.structure].mask & view.inputs.fov, sizes_of(view)

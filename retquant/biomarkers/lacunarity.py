@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from retquant.anatomy.regions import Window
 from retquant.biomarkers.box_counting import slope
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import biomarker
@@ -21,6 +22,7 @@ VESSELS = ("vessel", "artery", "vein")
 FIELD_PX = 1024  # across the field of the raster
 BOX_SIZES = tuple(2**power for power in range(1, 8))  # raster pixels, up to an eighth of the field
 STEPS_PER_BOX = 4  # a quarter box at a time differs from pixel by pixel by less than 0.1 %
+MOST_ENLARGED = 2.0  # raster pixels along one of a small image's
 SMALLEST_BOX_PX = 1.0  # of the image's own pixels: below it a box sees the raster, not the vessels
 
 gliding = partial(biomarker, unit="1", structures=VESSELS, regions=("fov",))
@@ -44,7 +46,7 @@ def lacunarity(view: View) -> np.ndarray | Measurement:
     field of 1,024 px across, thus up to an eighth of its diameter, which glide a quarter of their side at a time (at
     least one pixel) and count where they lie in the field of view as a whole. 1 where all boxes hold as much.
     """
-    return view.shared("lacunarities", _lacunarities)  # type: ignore[no-any-return]
+    return view.shared("lacunarities", _lacunarities)
 
 
 @gliding(reference="Plotnick1996", has_standard_error=True)
@@ -67,7 +69,8 @@ def lacunarity_slope(view: View) -> Measurement:
 def sparsity_mean(view: View) -> float:
     """Distance from a pixel to the nearest vessel's edge, divided by the distance from disc centre to fovea.
 
-    0 inside vessels; pixels are those of the region in the field of view, vessels those of the whole field.
+    0 inside vessels; pixels are those of the region in the field of view, vessels those of the whole field. Taken where
+    the field is 512 px across (or twice a smaller image's resolution); vessels too thin for that by their centre lines.
     """
     far, weight = view.shared("distances", _distances)
     return float(np.average(far, weights=weight)) if len(far) else math.nan
@@ -164,7 +167,7 @@ def _distance_map(view: View) -> np.ndarray | None:
     import cv2
 
     share = _halved(view.shared("raster", _raster))
-    vessel = share >= 0.5
+    vessel = (share >= 0.5) | _centre_lines(view, share.shape)  # which keep what is thinner than a pixel
     if not vessel.any():
         return None
     _, label = cv2.distanceTransformWithLabels(
@@ -174,7 +177,7 @@ def _distance_map(view: View) -> np.ndarray | None:
     rows, columns = (places.astype(np.float32) for places in np.nonzero(vessel))
     row, column, inset = np.zeros((3, len(rows) + 1), np.float32)
     at = label[vessel]
-    row[at], column[at], inset[at] = rows, columns, share[vessel] - np.float32(0.5)
+    row[at], column[at], inset[at] = rows, columns, np.maximum(share[vessel] - np.float32(0.5), 0)
     down = np.arange(share.shape[0], dtype=np.float32)[:, None] - row[label]
     across = np.arange(share.shape[1], dtype=np.float32)[None, :] - column[label]
     far = np.sqrt(down**2 + across**2) - inset[label]
@@ -182,14 +185,42 @@ def _distance_map(view: View) -> np.ndarray | None:
     return 2 * np.maximum(far, 0)
 
 
+def _centre_lines(view: View, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) bool: the graph's centre lines on a raster of `shape` over the field's window."""
+    import cv2
+
+    window = _window(view)
+    begin = np.array([part.start for part in window])
+    scale = np.array([size / (part.stop - part.start) for size, part in zip(shape, window, strict=True)])
+    places = np.rint((view.graph.points - begin + 0.5) * scale - 0.5).astype(np.int32)[:, ::-1]
+    drawn = np.zeros(shape, np.uint8)
+    lines = [places[view.graph.segment(index)] for index in range(len(view.graph))]
+    cv2.polylines(drawn, lines, isClosed=False, color=1)
+    return drawn.view(bool)
+
+
 def _scale(view: View) -> float:
-    return FIELD_PX / view.inputs.field.diameter_px
+    return min(FIELD_PX / view.inputs.field.diameter_px, MOST_ENLARGED)
 
 
-def _raster_size(view: View) -> tuple[int, int]:
-    """(W, H), both even."""
-    height, width = (max(2, 2 * round(extent * _scale(view) / 2)) for extent in view.inputs.fov.shape)
-    return width, height
+def _window(view: View) -> Window:
+    """The box round the field of view."""
+    return view.workspace.view(VESSELS[0], "fov").shared("field_window", _box)
+
+
+def _box(view: View) -> Window:
+    fov = view.inputs.fov
+    rows, columns = np.flatnonzero(fov.any(axis=1)), np.flatnonzero(fov.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _resized(image: np.ndarray, view: View, method: int) -> np.ndarray:
+    """The map in the field's window, on the raster; both sides are even."""
+    import cv2
+
+    cut = np.ascontiguousarray(image[_window(view)])
+    height, width = (max(2, 2 * round(extent * _scale(view) / 2)) for extent in cut.shape)
+    return cv2.resize(cut, (width, height), interpolation=method)
 
 
 def _raster(view: View) -> np.ndarray:
@@ -197,7 +228,7 @@ def _raster(view: View) -> np.ndarray:
     import cv2
 
     method = cv2.INTER_AREA if _scale(view) < 1 else cv2.INTER_LINEAR
-    share = cv2.resize(view.workspace.coverage(view.structure), _raster_size(view), interpolation=method)
+    share = _resized(view.workspace.coverage(view.structure), view, method)
     share[_of_region(view.workspace.view(view.structure, "fov")).shared("weight", _region) == 0] = 0
     return share
 
@@ -210,7 +241,7 @@ def _region(view: View) -> np.ndarray:
     window, share = view.extent.region.coverage((fov.shape[0], fov.shape[1]))
     region = np.zeros(fov.shape, np.float32)
     np.multiply(share, fov[window], out=region[window])
-    return cv2.resize(region, _raster_size(view), interpolation=cv2.INTER_NEAREST)
+    return _resized(region, view, cv2.INTER_NEAREST)
 
 
 def _of_region(view: View) -> View:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from retquant.anatomy import Anatomy, Disc, Scale
 from retquant.biomarkers import MeasureInputs, measure
 from retquant.biomarkers.lacunarity import BOX_SIZES, lacunarities
 from retquant.images.retinal_image import Field
-from retquant.phantoms import full_image, parallel_vessels
+from retquant.phantoms import Shape, Tube, full_image, parallel_vessels
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.vessels.build import empty_graph
 
@@ -130,6 +131,34 @@ def test_sparsity_needs_disc_and_fovea_and_both_need_vessels():
     assert found["vessel_lacunarity_mean_fov"].value > 1
     empty = measure(inputs_with(np.zeros_like(share)), ["vessel_sparsity_*_fov", "vessel_lacunarity_*"])
     assert {value.reason for value in empty.values()} == {"too_few_vessels"}
+
+
+def test_vessels_thinner_than_the_raster_count_by_their_centre_lines(graph_of):
+    lines = [
+        Tube(points=np.array([[row, 2.0], [row, 2045.0]]), diameter=2.0)
+        for row in np.arange(64.0, 2048.0, 128.0)
+    ]
+    shape = Shape(name="lines", size=(2048, 2048), tubes={"vessel": tuple(lines)})
+    inputs = inputs_with(shape.coverage("vessel"))
+    drawn = replace(inputs, graphs={"vessel": graph_of(lines, size=(2048, 2048))})
+    found = measure(drawn, ["vessel_sparsity_mean_zone_c"])["vessel_sparsity_mean_zone_c"]
+    rows, columns = np.indices((2048, 2048))
+    radius = np.hypot(rows - DISC.center[0], columns - DISC.center[1]) / DISC.radius_px
+    far = np.maximum(np.abs((rows % 128) - 64.0) - 1.0, 0)[(radius >= 2) & (radius <= 5)]
+    # a centre line has no width: 1 px of the vessel's own is added to 32 px; without it the vessels would be lost
+    assert found.value == pytest.approx((far.mean() + 1.0) / math.dist(FOVEA, DISC.center), rel=0.02)
+
+
+def test_a_speck_of_a_field_in_a_large_frame_is_measured_or_missing():
+    share = np.zeros((3000, 3000), np.float32)
+    share[1500] = 1
+    for side in (1, 9, 300):
+        fov = np.zeros(share.shape, bool)
+        fov[1500 - side // 2 : 1501 + side // 2, 1500 : 1500 + side] = True
+        for value in measure(
+            inputs_with(share, fov, diameter=float(side)), ["vessel_*arity_*", "vessel_sparsity_*"]
+        ).values():
+            assert value.reason is not None or math.isfinite(value.value)
 
 
 def test_a_field_too_small_for_its_smallest_box_gives_a_reason():
