@@ -37,7 +37,8 @@ class _End:
 
     node: int
     tip: np.ndarray  # (2,) where thinning ended
-    start: np.ndarray  # (2,) a radius before it, for thinning bends a vessel's last pixels
+    start: np.ndarray  # (2,) two radii before it, for thinning leads to a corner where a vessel is cut aslant
+    back: float  # pixels from the one to the other along the strand
     direction: np.ndarray  # (2,) unit vector outward
     radius: float
     kind: str | None  # of a vessel that ends at one of the other kind
@@ -93,11 +94,13 @@ def _free_ends(network: nx.MultiGraph) -> list[_End]:
         strand = next(iter(network.edges(node, data="strand")))[2].leaving(node)
         radius = middle(strand.radius)
         arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(strand.path, axis=0).T))])
-        first = min(int(np.searchsorted(arc, radius)), len(arc) - 2)
+        first = min(int(np.searchsorted(arc, 2 * radius)), len(arc) // 2, len(arc) - 2)
         inward = heading(strand.path[first:], max(_LEAST_PX, _RADII * radius))
         if inward.any():
             kind = network.nodes[node].get("kind")
-            ends.append(_End(node, strand.path[0], strand.path[first], -inward, radius, kind))
+            ends.append(
+                _End(node, strand.path[0], strand.path[first], float(arc[first]), -inward, radius, kind)
+            )
     return ends
 
 
@@ -109,7 +112,7 @@ def _facing(ends: list[_End], place: _Place, settings: VesselSettings) -> list[t
 
     tips = np.array([end.tip for end in ends])
     is_hidden = place.other is not None or any(end.kind for end in ends)
-    most = settings.bridge_gap_calibres + 1.0 + (_COVERED_CALIBRES if is_hidden else 0.0)
+    most = settings.bridge_gap_calibres + 2.0 + (_COVERED_CALIBRES if is_hidden else 0.0)
     widest = max(end.radius for end in ends)
     pairs = cKDTree(tips).query_pairs(most * (2 * widest + 1), output_type="ndarray")
     found = []
@@ -121,7 +124,7 @@ def _facing(ends: list[_End], place: _Place, settings: VesselSettings) -> list[t
         ratio = (min(first.radius, second.radius) + 0.5) / (max(first.radius, second.radius) + 0.5)
         if first.kind != second.kind and first.kind and second.kind:
             continue
-        if length == 0 or length > most * calibre + calibre or ratio < settings.bridge_calibre_ratio:
+        if length == 0 or length > (most + 1) * calibre or ratio < settings.bridge_calibre_ratio:
             continue
         turn = max(_degrees(first.direction @ chord / length), _degrees(second.direction @ -chord / length))
         if turn > settings.bridge_turn_deg:
@@ -170,6 +173,6 @@ def _join(network: nx.MultiGraph, first: _End, second: _End) -> None:
     discs = first.tip + np.linspace(0, 1, count + 1)[:, None] * (second.tip - first.tip)
     blind = tuple((float(row), float(col), radius) for row, col in discs)
     inward = head.leaving(near) if near != first.node else head
-    whole: Strand = bridge(inward, tail.leaving(second.node), back=(first.radius, second.radius), blind=blind)
+    whole: Strand = bridge(inward, tail.leaving(second.node), back=(first.back, second.back), blind=blind)
     network.remove_nodes_from([first.node, second.node])
     network.add_edge(near, far, strand=whole)
