@@ -144,7 +144,8 @@ class View:
         """(B,) True for segments that enter length- and curvature-based statistics (BIOMARKERS section 1)."""
         disc = self.inputs.anatomy.disc
         radius = disc.radius_px if disc is not None else None
-        return long_enough(self.graph, radius, self.inputs.field.diameter_px)
+        field_px = self.inputs.field.diameter_px
+        return long_enough(self.graph, radius, field_px, calibre=self._segment_median)
 
     @cached_property
     def sample_spread(self) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +160,12 @@ class View:
         mean = np.add.reduceat(samples, firsts) / count
         off = np.where(known, samples - np.repeat(mean, np.diff(graph.starts)), 0.0)
         deviation = np.sqrt(np.add.reduceat(off**2, firsts) / (count - 1))
-        return np.where(np.isfinite(count), segment_calibre(graph), np.nan), deviation / mean
+        return np.where(np.isfinite(count), self._segment_median, np.nan), deviation / mean
+
+    @cached_property
+    def _segment_median(self) -> np.ndarray:
+        """(B,) pixels, median of a segment's samples however few."""
+        return segment_calibre(self.graph)
 
     @property
     def segment_calibre(self) -> np.ndarray:
