@@ -13,8 +13,8 @@ import argparse
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,8 @@ from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.vessels import build_graph
 
 ROTATIONS = (0.0, 30.0, 60.0, 90.0)
-SMALL = (1024, 1024)
+SMALL, HALF = (1024, 1024), (512, 512)
+THIN_PX = (4.0, 6.0, 8.0)
 
 SHAPES: dict[str, Callable[[], Shape]] = {
     "straight artery": lambda: straight_vessel(length=700.0, size=SMALL),
@@ -55,6 +56,26 @@ SHAPES: dict[str, Callable[[], Shape]] = {
     "stripes": lambda: parallel_vessels(size=SMALL),
     "spokes": lambda: spokes(disc_radius=95.0, size=(1100, 1100)),
     "crossing": lambda: crossing(length=700.0, size=SMALL),
+    **{
+        f"{name}, {width:g} px": partial(draw, width=width, size=HALF, **about)
+        for width in THIN_PX
+        for name, draw, about in (
+            ("straight", straight_vessel, {"length": 400.0}),
+            ("quarter circle", quarter_circle, {"radius": 225.28}),
+            ("sine", sine_vessel, {"amplitude": 30.0, "period": 200.0, "periods": 2}),
+        )
+    },
+}
+"""What the tests hold, too."""
+
+THIN = {name for name in SHAPES if name.endswith(" px")}
+
+FULL_FRAME: dict[str, Callable[[], Shape]] = {
+    "straight, full frame": straight_vessel,
+    "quarter circle, full frame": quarter_circle,
+    "quarter circle vein, full frame": partial(quarter_circle, structure="vein"),
+    "sine, full frame": sine_vessel,
+    "sine vein, full frame": partial(sine_vessel, structure="vein"),
 }
 
 # truth -> column (without its structure), power of mm per px that turns the truth into the column's unit
@@ -92,6 +113,7 @@ EQUIVALENTS = (
 COUNTS = {"branch_points", "end_points", "components", "crossings", "inflections"}
 RATIOS = {"asymmetry_ratio", "area_ratio", "optimality_ratio", "junctional_exponent", "junctional_deviation"}
 
+FAMILIES = ("geometry, all", "junction ratios, all")
 KINDS = ("anti-aliased", "one bit")
 
 
@@ -139,7 +161,7 @@ def errors(name: str, kind: str) -> dict[tuple[str, str], list[tuple[float, floa
     """(column, truth's name) -> one (value, truth, arc length) a rotation; NaN where a column is missing."""
     found = defaultdict(list)
     for angle in ROTATIONS:
-        shape = SHAPES[name]().rotated(angle)
+        shape = {**SHAPES, **FULL_FRAME}[name]().rotated(angle)
         inputs = inputs_of(shape, is_hard=kind == "one bit")
         wanted = list(expected(shape))
         values = measure(inputs, [column for column, _, _ in wanted])
@@ -167,18 +189,22 @@ def expected(shape: Shape) -> Iterator[tuple[str, str, float]]:
                 yield f"{quantity.removesuffix('_um')}_{zone}", quantity, shape.truth[quantity]
 
 
-def summary(kind: str) -> dict[str, dict[str, float]]:
-    """Quantity -> median, largest error and drift, as shares of the truth, over shapes with a truth other than 0."""
+def summary(kind: str, names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Quantity -> error and drift, as shares of the truth, over shapes with a truth other than 0.
+
+    Then the same of each family: all that is not a ratio at a junction is of one.
+    """
     off: dict[str, list[float]] = defaultdict(list)
     drift: dict[str, list[float]] = defaultdict(list)
-    for name in SHAPES:
+    for name in names:
         for (_, quantity), rows in errors(name, kind).items():
             truth = rows[0][1]
             if truth == 0 or quantity in COUNTS:
                 continue
             values = np.array([row[0] for row in rows])
-            off[quantity] += list(np.abs(values / truth - 1))
-            drift[quantity].append(float(np.ptp(values) / abs(truth)))
+            for group in (quantity, FAMILIES[quantity in RATIOS]):
+                off[group] += list(np.abs(values / truth - 1))
+                drift[group].append(float(np.ptp(values) / abs(truth)))
     return {
         quantity: {
             "median": float(np.median(values)),
@@ -187,7 +213,7 @@ def summary(kind: str) -> dict[str, dict[str, float]]:
             "drift": float(np.max(drift[quantity])),
             "n": len(values),
         }
-        for quantity, values in off.items()
+        for quantity, values in sorted(off.items(), key=lambda pair: pair[0] in FAMILIES)
     }
 
 
@@ -195,7 +221,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    tables = {kind: summary(kind) for kind in KINDS}
+    names = [*SHAPES, *FULL_FRAME]
+    tables = {kind: summary(kind, names) for kind in KINDS}
     for kind, table in tables.items():
         print(f"\n{kind:<22} {'median':>8} {'p95':>8} {'largest':>8} {'drift':>8}   % of the truth")
         for quantity, row in table.items():
@@ -203,7 +230,7 @@ def main() -> None:
             print(f"{quantity:<22} {shown}   n = {row['n']}")
         wrong = [
             f"{name}: {column} {[row[0] for row in rows]} for {rows[0][1]:g}"
-            for name in SHAPES
+            for name in names
             for (column, quantity), rows in errors(name, kind).items()
             if quantity in COUNTS and any(row[0] != row[1] for row in rows)
         ]

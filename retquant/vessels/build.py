@@ -67,7 +67,7 @@ def build_graph(
     probability = np.where(mask & ~target.mask, np.uint8(255), target.probability)
     return _measured(
         network,
-        edge_map(probability, field),
+        edge_map(probability, field, is_hard=target.is_hard),
         crossings=crossings,
         structure=structure,
         error_px=_ERROR_PX[target.is_hard],

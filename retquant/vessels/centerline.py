@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retquant.vessels.edges import EdgeMap, edges
-from retquant.vessels.packing import arc_positions, middle, owner, pack, resample
+from retquant.vessels.packing import arc_positions, local_mean, middle, owner, pack, resample
 from retquant.vessels.smoothing import frame, smooth, smooth_within_error, strength
+from retquant.vessels.stairs import stair_errors
 from retquant.vessels.trace import Strand
 
 FEWEST_POINTS = 13  # a segment of any length has some samples of its calibre
@@ -30,6 +31,13 @@ _SKELETON = 0.3  # weight of a point whose edges were not found: the line as it 
 _CAP_PX = 1.5  # twice the blur
 _GUESS = 1e-3  # weight of a point inside a junction or beyond a tip
 _PIN = 1e4  # weight of a line's end at a junction
+_BRIEF = 3.0  # points, half a calibre, over which what stairs leave of themselves in the width is averaged
+_FINEST = 1.5  # pixels between points: closer ones would only repeat the same pixels
+_STAIRS = (
+    4.0,
+    2.5,
+    0.8,
+)  # errors allowed in turn while the stairs of a one-bit mask are made out, of the last one
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -62,7 +70,7 @@ def skeleton_lines(
     cut = [_without_tips(strand, free) for strand, free in zip(strands, is_free, strict=True)]
     points, starts = pack([path for path, _ in cut])
     radius = np.concatenate([radius for _, radius in cut])
-    step = np.clip(calibre / 6, 0.75, 3.0)
+    step = np.clip(calibre / 6, _FINEST, 3.0)
     points, starts, channel = resample(points, starts, radius[:, None], step=step, fewest=FEWEST_POINTS)
     step = spacing(points, starts)
     blind = near_nodes(points, starts, nodes, np.where(is_free, -1.0, radii))
@@ -106,8 +114,18 @@ def near_crossings(points: np.ndarray, starts: np.ndarray, strands: Sequence[Str
     return blind
 
 
-def centred(lines: Lines, target: EdgeMap) -> tuple[np.ndarray, np.ndarray]:
-    """(P, 2) middle between the edges at each point, and (P,) its weight: 1 measured, next to 0 guessed."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Profiles:
+    """What was read across each point of the lines."""
+
+    offset: np.ndarray  # (P,) pixels along `normal` from the point to the middle between the edges
+    width: np.ndarray  # (P,) pixels from edge to edge, NaN where not measured
+    normal: np.ndarray  # (P, 2)
+    weight: np.ndarray  # (P,) of the middle: 1 measured, next to 0 guessed
+
+
+def centred(lines: Lines, target: EdgeMap) -> Profiles:
+    """The middle between the edges at each point."""
     tangent, _ = frame(lines.points, lines.starts)
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
     sides = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0)
@@ -117,7 +135,7 @@ def centred(lines: Lines, target: EdgeMap) -> tuple[np.ndarray, np.ndarray]:
         good = ~lines.blind & (width < 1.5 * typical + 0.5) & (width > 0.6 * typical - 0.5)
     offset = np.where(good, (sides[:, 0] - sides[:, 1]) / 2, 0.0)
     weight = np.where(good, 1.0, np.where(lines.blind | lines.beyond, _GUESS, _SKELETON))
-    return lines.points + offset[:, None] * normal, weight
+    return Profiles(offset, np.where(good, width, np.nan), normal, weight)
 
 
 def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndarray:
@@ -131,7 +149,13 @@ def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndar
     width[lines.blind | _in_caps(lines)] = np.nan
     typical = segment_median(width, lines.starts)[owner(lines.starts)]
     with np.errstate(invalid="ignore"):
-        return np.where(width <= 1.6 * typical + 0.5, width, np.nan)
+        width = np.where(width <= 1.6 * typical + 0.5, width, np.nan)
+    if not target.is_hard:
+        return width
+    known = np.isfinite(width)
+    width = width - np.sum(stairs_across(lines.points, normal, smooth_width(width, lines.starts) / 2), axis=0)
+    mean = local_mean(np.where(known, width, 0.0), known.astype(float), lines.starts, sigma=_BRIEF)
+    return np.where(known, mean, np.nan)
 
 
 def _in_caps(lines: Lines) -> np.ndarray:
@@ -164,24 +188,53 @@ def stiff_middle(lines: Lines, target: EdgeMap, *, is_pinned: bool) -> Lines:
     Before it is known where the arms of a junction meet, the ends must be free to move; afterwards they are
     pinned.
     """
-    data, weight = centred(lines, target)
-    return replace(lines, points=_stiff(lines, data, _pinned(lines, weight) if is_pinned else weight))
+    found = centred(lines, target)
+    weight = _pinned(lines, found.weight) if is_pinned else found.weight
+    return replace(lines, points=_stiff(lines, lines.points + found.offset[:, None] * found.normal, weight))
 
 
 def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> Lines:
-    """The lines moved to the middle of the vessel, as smooth as its error of about `error_px` allows."""
-    data, weight = centred(lines, target)
-    weight = _pinned(lines, weight)
+    """The lines moved to the middle of the vessel, as smooth as its error of about `error_px` allows.
+
+    Of a one-bit mask the first line is a stiff one. What the stairs of its two edges would make of it is taken off
+    what was measured, and the next line may keep closer to that.
+    """
+    found = centred(lines, target)
+    weight = _pinned(lines, found.weight)
     wavelength = lines.calibre / lines.step
-    points = smooth_within_error(
-        data,
-        weight,
-        lines.starts,
-        longest=_LONGEST * wavelength,
-        shortest=_SHORTEST * wavelength,
-        error_px=error_px,
-    )
-    return replace(lines, points=points)
+
+    def fitted(offset: np.ndarray, error: float) -> np.ndarray:
+        return smooth_within_error(
+            lines.points + offset[:, None] * found.normal,
+            weight,
+            lines.starts,
+            longest=_LONGEST * wavelength,
+            shortest=_SHORTEST * wavelength,
+            error_px=error,
+        )
+
+    if not target.is_hard:
+        return replace(lines, points=fitted(found.offset, error_px))
+    curve = fitted(found.offset, _STAIRS[0] * error_px)
+    half = smooth_width(found.width, lines.starts) / 2
+    for share in _STAIRS[1:]:
+        left, right = stairs_across(curve, found.normal, half)
+        offset = np.where(np.isfinite(found.width), found.offset - (left - right) / 2, 0.0)
+        curve = fitted(offset, share * error_px)
+    return replace(lines, points=curve)
+
+
+def smooth_width(width: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(P,) local mean of the widths along each line, over about a calibre and a half."""
+    known = np.isfinite(width)
+    mean = local_mean(np.where(known, width, 0.0), known.astype(float), starts, sigma=9.0)
+    return np.where(mean > 0, mean, segment_median(width, starts)[owner(starts)])
+
+
+def stairs_across(curve: np.ndarray, normal: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(P,) pixels each by which stairs move the edges `half` (P,) to the left and right of a curve."""
+    away = np.nan_to_num(half)[:, None] * normal
+    return stair_errors(curve + away, normal), stair_errors(curve - away, -normal)
 
 
 def _stiff(lines: Lines, data: np.ndarray, weight: np.ndarray) -> np.ndarray:

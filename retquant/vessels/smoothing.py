@@ -17,9 +17,11 @@ from scipy.linalg import solveh_banded
 
 from retquant.vessels.packing import local_mean, owner
 
-_WINDOW = (
-    9.0  # points (standard deviation), about one and a half calibres, over which a departure is averaged
-)
+_WINDOW = 9.0  # points (standard deviation), about a calibre and a half, over which a departure is averaged
+_WINDOWS = (
+    (_WINDOW, 1.0),
+    (3.0, 1.5),
+)  # and the share of the error that it may reach: bends of few calibres too
 _ROUNDS = 14  # wavelengths shrink by the root of two each: from 60 calibres to less than one
 _THIRD = np.array([-1.0, 3.0, -3.0, 1.0])
 
@@ -85,8 +87,11 @@ def smooth_within_error(
         at = np.flatnonzero(active[which])  # only curves that still depart are worked on
         part = np.concatenate([[0], np.cumsum(np.diff(starts)[active])]).astype(np.intp)
         trust = known[at].astype(float)
-        departure = local_mean(data[at] - curve[at], trust, part, sigma=_WINDOW)
-        poor = (np.hypot(*departure.T) > error_px) & (wavelength[at] > floor[at])
+        poor = np.zeros(len(at), dtype=bool)
+        for window, share in _WINDOWS:
+            departure = local_mean(data[at] - curve[at], trust, part, sigma=window)
+            poor |= np.hypot(*departure.T) > share * error_px
+        poor &= wavelength[at] > floor[at]
         active = np.bincount(which[at[poor]], minlength=len(active)) > 0
         if not active.any():
             break

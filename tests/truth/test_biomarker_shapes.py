@@ -11,22 +11,31 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from benchmarks.shapes import COUNTS, RATIOS, SHAPES, errors
+from benchmarks.shapes import COUNTS, RATIOS, SHAPES, THIN, errors
 
 # kind of mask -> family -> median, worst, drift
 BARS = {
     "anti-aliased": {"geometry": (0.003, 0.02, 0.005), "ratio": (0.02, 0.08, 0.03)},
     "one bit": {"geometry": (0.006, 0.03, 0.01), "ratio": (0.02, 0.08, 0.03)},
 }
+P95 = {kind: {family: bars[1] for family, bars in families.items()} for kind, families in BARS.items()}
+THIN_BARS = (0.006, 0.07, 0.05)
+"""Of vessels of 4 to 8 px on masks of one bit, where a stair is an eighth of the vessel; the bars are for 16 and 24."""
 # a truth of 0 is held absolutely: rad, and per arc length L in px for those with a length in their unit
 ZERO_HART2 = 0.02
 ZERO_DEGREES = 1.0
 ZERO_DEVIATION = 0.4  # a cube root: 0.1 px of calibre at d0 = 16 px makes 0.3
 
 _KOCH = "a vessel 16 px wide has its sharp corners rounded by the smooth centre line"
-_STAIRS = "the stairs of a one-bit mask repeat along an edge and are read otherwise when it is turned"
 WEAK_VALUES = {("koch", kind): _KOCH for kind in BARS}
-WEAK_DRIFT = {(name, "one bit"): _STAIRS for name in ("quarter circle", "Murray Y", "tree")}
+WEAK_DRIFT: dict[tuple[str, str], str] = {}
+
+
+def bars_of(name: str, kind: str, quantity: str) -> tuple[float, float, float]:
+    """Median, worst and drift, as shares of the truth."""
+    if kind == "one bit" and name in THIN:
+        return THIN_BARS
+    return BARS[kind]["ratio" if quantity in RATIOS else "geometry"]
 
 
 def cases(weak: Mapping[tuple[str, str], str]) -> list[object]:
@@ -47,7 +56,7 @@ def cases(weak: Mapping[tuple[str, str], str]) -> list[object]:
 def test_each_value_is_within_the_bar(name, kind):
     faults = []
     for (column, quantity), rows in errors(name, kind).items():
-        _, worst, _ = BARS[kind]["ratio" if quantity in RATIOS else "geometry"]
+        _, worst, _ = bars_of(name, kind, quantity)
         values, truth = np.array([row[0] for row in rows]), rows[0][1]
         if quantity in COUNTS:
             bar = 0.0
@@ -64,7 +73,7 @@ def test_each_value_is_within_the_bar(name, kind):
 def test_no_value_drifts_with_rotation(name, kind):
     faults = []
     for (column, quantity), rows in errors(name, kind).items():
-        _, _, drift = BARS[kind]["ratio" if quantity in RATIOS else "geometry"]
+        _, _, drift = bars_of(name, kind, quantity)
         values, truth = np.array([row[0] for row in rows]), rows[0][1]
         if truth != 0 and not np.ptp(values) <= drift * abs(truth):
             faults.append(f"{column}: {values} for {truth}")
@@ -83,7 +92,7 @@ def zero_bar(quantity: str, length_px: float) -> float:
 
 @pytest.mark.parametrize("kind", list(BARS))
 @pytest.mark.parametrize("family", ["geometry", "ratio"])
-def test_the_median_error_of_a_family_is_within_the_bar(family, kind):
+def test_the_median_and_95th_percentile_of_a_family_are_within_the_bars(family, kind):
     off = [
         abs(value / truth - 1)
         for name in SHAPES
@@ -95,3 +104,4 @@ def test_the_median_error_of_a_family_is_within_the_bar(family, kind):
     ]
     assert len(off) > 20
     assert np.median(off) <= BARS[kind][family][0]
+    assert np.percentile(off, 95) <= P95[kind][family]
