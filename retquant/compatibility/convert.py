@@ -150,9 +150,20 @@ def _valid(values: Sequence[float], counterpart: Counterpart, sheet: Sheet) -> l
         return [math.nan] * len(values)
     needed += [sheet.columns[name] for name in counterpart.needs_if_there if name in sheet.columns]
     columns = [column for column in needed if column is not None]
+    counts = [column for column in _counts(counterpart, sheet) if column is not None]
     return [
-        math.nan if any(math.isnan(column[row]) for column in columns) else value
+        math.nan
+        if any(math.isnan(column[row]) for column in columns) or any(not count[row] >= 6 for count in counts)
+        else value
         for row, value in enumerate(values)
+    ]
+
+
+def _counts(counterpart: Counterpart, sheet: Sheet) -> list[list[float] | None]:
+    """The counts that must be six or more, None where the table has none of their spellings."""
+    return [
+        next((sheet.columns[name] for name in spellings if name in sheet.columns), None)
+        for spellings in counterpart.needs_six
     ]
 
 
@@ -172,6 +183,9 @@ def _factor(
         if entry.theirs == name
     ):
         return None, f"{program.name} was given no pixel size: values are too large to be micrometres"
+    if None in _counts(counterpart, sheet):
+        wanted = " and ".join(spellings[0] for spellings in counterpart.needs_six)
+        return None, f"the table does not tell from how many vessels: {wanted} beside it would"
     assert counterpart.ours is not None
     unit = BIOMARKERS[counterpart.ours].unit
     if counterpart.unit == unit:

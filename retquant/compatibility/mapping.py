@@ -41,6 +41,7 @@ class Counterpart:
     difference: str
     needs: tuple[str, ...]  # their columns without which a value is none
     needs_if_there: tuple[str, ...]  # the same, for columns that the file may leave out
+    needs_six: tuple[tuple[str, ...], ...]  # spellings of counts of theirs that must be six or more
     needs_plausible: tuple[str, ...]  # their columns whose scale must have been right
     implausible_above: float | None  # their unit; a median above it means that no scale was given
     millimetres_below: float | None  # a column of pixels whose values all lie below it is in millimetres
@@ -148,6 +149,7 @@ def _expanded(
                     difference=entry["difference"],
                     needs=tuple(entry.get("needs", ())),
                     needs_if_there=tuple(entry.get("needs_if_there", ())),
+                    needs_six=tuple(tuple(names) for names in entry.get("needs_six", ())),
                     needs_plausible=tuple(entry.get("needs_plausible", ())),
                     implausible_above=entry.get("implausible_above"),
                     millimetres_below=entry.get("millimetres_below"),

@@ -57,7 +57,7 @@ def test_an_existing_table_is_replaced_only_when_told_to(vascx: Path) -> None:
 
 def test_a_table_with_nothing_comparable_says_why_and_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "vbms.csv"
-    path.write_text("image,craek,craeh\nx,20,21\n", encoding="utf-8")
+    path.write_text("image,craek,craeh,artery_startp\nx,20,21,6\n", encoding="utf-8")
     answer = run(app, ["convert", "pvbm", str(path)])
     assert isinstance(answer.exception, ConfigError)
     assert "--um-per-px converts them" in answer.output

@@ -49,7 +49,8 @@ def test_no_name_of_theirs_stands_twice_for_a_region(key: str) -> None:
 def test_columns_that_a_value_needs_are_known_themselves(key: str) -> None:
     described = program(key)
     for entry in described.counterparts:
-        for name in (*entry.needs, *entry.needs_if_there, *entry.needs_plausible):
+        counts = [name for spellings in entry.needs_six for name in spellings]
+        for name in (*entry.needs, *entry.needs_if_there, *entry.needs_plausible, *counts):
             assert described.knows(name)
 
 
