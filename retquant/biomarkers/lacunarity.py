@@ -153,7 +153,7 @@ def _distances(view: View) -> tuple[np.ndarray, np.ndarray]:
     far = view.workspace.view(view.structure, "fov").shared("distance_map", _distance_map)
     if far is None:
         return np.zeros(0), np.zeros(0)
-    weight = _of_region(view).shared("weight", _region)[::2, ::2]
+    weight = _of_region(view).shared("halved_weight", lambda view: _halved(view.shared("weight", _region)))
     inside = weight > 0
     unit = math.dist(anatomy.disc.center, anatomy.fovea) * _scale(view)
     return far[inside] / unit, weight[inside]
