@@ -41,7 +41,8 @@ def graph_of(
         "plexus": trees.plexus[leading],
         "tree": trees.tree[leading],
     }
-    points, nodes = lines.points[index], lines.knot_node[np.column_stack([begins, finishes])]
+    columns["nodes"] = nodes = lines.knot_node[np.column_stack([begins, finishes])]
+    points = lines.points[index]
     node_position = np.zeros((len(trees), 2))
     node_position[nodes[:, 0]], node_position[nodes[:, 1]] = lines.points[first], lines.points[last]
     joints = np.flatnonzero(is_joint)
@@ -50,15 +51,15 @@ def graph_of(
         joints = joints[order]
         points = np.concatenate([points, *arcs])
         sizes = np.concatenate([sizes, [len(arc) for arc in arcs]])
-        nodes = np.concatenate([nodes, np.column_stack([joints, np.roll(joints, -1)])])
         more = {
+            "nodes": np.column_stack([joints, np.roll(joints, -1)]),
             "radius": np.full(len(joints), RING_RADIUS_MM),
             "is_vein": trees.is_vein[joints],
             "plexus": np.full(len(joints), RING),
             "tree": trees.tree[joints],
         }
         columns = {name: np.concatenate([column, more[name]]) for name, column in columns.items()}
-    return _clipped(points, sizes, nodes, columns, node_position, node_type, field_mm)
+    return _clipped(points, sizes, columns, node_position, node_type, field_mm)
 
 
 def _mean_radius(trees: Trees, lines: Lines, begins: np.ndarray, finishes: np.ndarray) -> np.ndarray:
@@ -70,13 +71,13 @@ def _mean_radius(trees: Trees, lines: Lines, begins: np.ndarray, finishes: np.nd
 def _clipped(
     points: np.ndarray,
     sizes: np.ndarray,
-    nodes: np.ndarray,
     columns: dict[str, np.ndarray],
     node_position: np.ndarray,
     node_type: np.ndarray,
     field_mm: float,
 ) -> OctaGraph:
     """The graph with everything outside the field cut away, nodes renumbered."""
+    nodes = columns["nodes"]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     is_in = np.asarray(((points >= 0) & (points <= field_mm)).all(axis=1))
     whole = np.asarray(np.logical_and.reduceat(is_in, starts[:-1]))

@@ -6,7 +6,8 @@ branches; the side branches are carried along. All truth is taken from the polyl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -29,6 +30,35 @@ class Lines:
     knot_node: np.ndarray  # (K,) node
     first_knot: np.ndarray  # (C,) index of each chain's first knot
 
+    @property
+    def last_knot(self) -> np.ndarray:
+        """(C,) index of each chain's last knot."""
+        return np.append(self.first_knot[1:], len(self.knot_node)) - 1
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """(C + 1,) chain c is points[starts[c]:starts[c + 1]]."""
+        return np.append(self.knot_at[self.first_knot], len(self.points))
+
+    @cached_property
+    def chain_of(self) -> np.ndarray:
+        """(S,) chain of each sample."""
+        return np.repeat(np.arange(len(self.first_knot)), np.diff(self.starts))
+
+    @cached_property
+    def step(self) -> np.ndarray:
+        """(S,) mm from the sample before, 0 where a chain begins."""
+        step = np.hypot(*np.diff(self.points, axis=0, prepend=self.points[:1]).T)
+        step[self.starts[:-1]] = 0
+        return step
+
+    @cached_property
+    def along(self) -> tuple[np.ndarray, np.ndarray]:
+        """(S,) mm from the beginning of the chain, and (S,) mm to its end."""
+        along = np.cumsum(self.step)
+        along -= np.repeat(along[self.starts[:-1]], np.diff(self.starts))
+        return along, along[self.starts[1:] - 1][self.chain_of] - along
+
 
 def smooth_lines(
     trees: Trees, faz: HarmonicOutline, rng: np.random.Generator, *, artery_wave: float, vein_wave: float
@@ -37,25 +67,19 @@ def smooth_lines(
     knot_node, chain = _chains(trees)
     first_knot = np.flatnonzero(np.diff(chain, prepend=-1))
     points, knot_at, knot_of = _splines(trees.position[knot_node], chain)
-    starts = knot_at[first_knot]
-    ends = np.append(starts[1:], len(points))
-    chain_of = np.repeat(np.arange(len(first_knot)), ends - starts)
-    step = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
-    step[starts] = 0
-    along = np.cumsum(step)
-    along -= np.repeat(along[starts], ends - starts)
+    lines = Lines(points=points, knot_at=knot_at, knot_node=knot_node, first_knot=first_knot)
     radius = trees.radius[knot_node[knot_of]]
-    wave = np.where(trees.is_vein[knot_node[knot_of]], vein_wave, artery_wave) * _WAVE
-    shift = _waves(points, along, step, radius, wave, chain_of, rng)
+    strength = np.where(trees.is_vein[knot_node[knot_of]], vein_wave, artery_wave) * _WAVE
     # Waves die out where a chain begins and where it ends, so that joints stay joints.
-    length = along[ends - 1][chain_of]
-    taper = np.minimum(0.04 + 2 * radius, length / 2 + 1e-9)
-    shift *= np.clip(np.minimum(along, length - along) / taper, 0, 1)[:, None]
-    _carry(shift, along, chain_of, starts, ends, knot_at, knot_node, first_knot)
-    ends_on_ring = (trees.plexus[knot_node[np.append(first_knot[1:], len(knot_node)) - 1]] == RING)[chain_of]
-    shift[ends_on_ring] *= np.clip((length - along) / taper, 0, 1)[ends_on_ring, None]
-    points = _pushed_out(points + shift, faz)
-    return Lines(points=points, knot_at=knot_at, knot_node=knot_node, first_knot=first_knot)
+    along, left = lines.along
+    taper = np.minimum(0.04 + 2 * radius, (along + left) / 2 + 1e-9)
+    shift = strength[:, None] * _waves(lines, radius, rng)
+    shift *= np.clip(np.minimum(along, left) / taper, 0, 1)[:, None]
+    fading = np.exp(-along / _CARRIED_MM)
+    ends_on_ring = (trees.plexus[knot_node[lines.last_knot]] == RING)[lines.chain_of]
+    fading = np.where(ends_on_ring, fading * np.clip(left / taper, 0, 1), fading)
+    _carry(lines, shift, fading)
+    return replace(lines, points=_pushed_out(points + shift, faz))
 
 
 def _chains(trees: Trees) -> tuple[np.ndarray, np.ndarray]:
@@ -120,16 +144,9 @@ def _splines(knots: np.ndarray, chain: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return points, knot_at, piece[of] + 1
 
 
-def _waves(
-    points: np.ndarray,
-    along: np.ndarray,
-    step: np.ndarray,
-    radius: np.ndarray,
-    strength: np.ndarray,
-    chain_of: np.ndarray,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def _waves(lines: Lines, radius: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(S, 2) mm across each chain: a fine and a coarse sine wave (Brown et al., Nat Commun 2024)."""
+    points, step, chain_of = lines.points, lines.step, lines.chain_of
     chains = chain_of[-1] + 1
     draw = {
         name: rng.uniform(low, high, chains)[chain_of]
@@ -147,41 +164,31 @@ def _waves(
     offset = fine * np.sin(np.cumsum(2 * np.pi * step / fine_period) + draw["fine_phase"])
     offset += coarse * np.sin(np.cumsum(2 * np.pi * step / (radius * draw["coarse"])) + draw["coarse_phase"])
     ahead = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
-    begins, finishes = along == 0, np.append(along[1:] == 0, True)
-    ahead[begins] = np.roll(points, -1, axis=0)[begins] - points[begins]
-    ahead[finishes] = points[finishes] - np.roll(points, 1, axis=0)[finishes]
+    begins, finishes = lines.starts[:-1], lines.starts[1:] - 1
+    ahead[begins] = points[begins + 1] - points[begins]
+    ahead[finishes] = points[finishes] - points[finishes - 1]
     ahead /= np.maximum(np.hypot(*ahead.T), 1e-12)[:, None]
-    return (strength * offset)[:, None] * np.column_stack([-ahead[:, 1], ahead[:, 0]])
+    return offset[:, None] * np.column_stack([-ahead[:, 1], ahead[:, 0]])
 
 
-def _carry(
-    shift: np.ndarray,
-    along: np.ndarray,
-    chain_of: np.ndarray,
-    starts: np.ndarray,
-    ends: np.ndarray,
-    knot_at: np.ndarray,
-    knot_node: np.ndarray,
-    first_knot: np.ndarray,
-) -> None:
-    """Add to each chain the shift of its parent's chain where it leaves, dying out along it; parents first."""
-    chains = len(starts)
+def _carry(lines: Lines, shift: np.ndarray, fading: np.ndarray) -> None:
+    """Add to each chain the shift of its parent's chain where it leaves, fading along it; parents first."""
+    starts, knot_at, knot_node = lines.starts, lines.knot_at, lines.knot_node
     is_first = np.zeros(len(knot_node), dtype=bool)
-    is_first[first_knot] = True
+    is_first[lines.first_knot] = True
     own = np.full(knot_node.max() + 1, -1)  # the knot at which a node lies on a chain of its own
     own[knot_node[~is_first]] = np.flatnonzero(~is_first)
-    leaves = own[knot_node[first_knot]]  # the parent's knot; -1 at a root
-    chain_of_knot = chain_of[knot_at]
+    leaves = own[knot_node[lines.first_knot]]  # the parent's knot; -1 at a root
+    chain_of_knot = lines.chain_of[knot_at]
     above = np.where(leaves >= 0, chain_of_knot[np.maximum(leaves, 0)], -1)
-    depth = [0] * chains
+    depth = [0] * len(lines.first_knot)
     for number, before in enumerate(above.tolist()):  # a chain's parent has a lower number
         if before >= 0:
             depth[number] = depth[before] + 1
     level = np.array(depth)
-    fading = np.exp(-along / _CARRIED_MM)
     for now in range(1, int(level.max(initial=0)) + 1):
         members = np.flatnonzero(level == now)
-        sizes = ends[members] - starts[members]
+        sizes = starts[members + 1] - starts[members]
         samples = np.repeat(starts[members] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
         carried = np.repeat(shift[knot_at[leaves[members]]], sizes, axis=0)
         shift[samples] += carried * fading[samples, None]
