@@ -10,7 +10,7 @@ import numpy as np
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import MINIMUM_SAMPLES, View
-from retquant.vessels.graph import BORDER, VesselGraph
+from retquant.vessels.graph import BORDER, BRANCH, VesselGraph
 
 ZONES = ("zone_b", "zone_c")
 EDGE_PX = 2.0  # a centre line that ends this near to a zone's circle reaches it
@@ -219,12 +219,16 @@ def _reaches(view: View) -> tuple[np.ndarray, np.ndarray]:
     distance = zone.distance(ends)  # type: ignore[attr-defined]
     at_inner = distance <= zone.inner_px + EDGE_PX  # type: ignore[attr-defined]
     at_circle = distance >= zone.outer_px - EDGE_PX  # type: ignore[attr-defined]
-    is_cut = np.stack([graph.nodes.kind[graph.source], graph.nodes.kind[graph.target]], axis=1) == BORDER
-    return at_inner, at_circle | (is_cut & ~at_inner)
+    kind = np.stack([graph.nodes.kind[graph.source], graph.nodes.kind[graph.target]], axis=1)
+    is_open = kind != BRANCH  # a trunk that divides beside the circle comes in once, not again by each daughter
+    return at_inner & is_open, (at_circle | (kind == BORDER) & ~at_inner) & is_open
 
 
 def _trunk_calibre(view: View, segment: int) -> float:
-    """Calibre of the trunk inside the zone; of its widest branch where the trunk is too short to tell."""
+    """Calibre of the trunk inside the zone; where it divides too soon to tell, of the same vessel before the zone.
+
+    Failing that, of its widest branch.
+    """
     own = view.segment_calibre[segment]
     if math.isfinite(own):
         return float(own)
@@ -232,11 +236,31 @@ def _trunk_calibre(view: View, segment: int) -> float:
     samples = graph.calibre[graph.segment(segment)]
     if np.isfinite(samples).sum() >= MINIMUM_SAMPLES // 2:
         return float(np.nanmedian(samples))
+    before = _calibre_before(view, segment)
+    if math.isfinite(before):
+        return before
     ends = (graph.source[segment], graph.target[segment])
     touching = np.isin(graph.source, ends) | np.isin(graph.target, ends)
     widths = view.segment_calibre[touching]
     widths = widths[np.isfinite(widths)]
     return float(widths.max()) if len(widths) else math.nan
+
+
+def _calibre_before(view: View, segment: int) -> float:
+    """Median of the samples over three calibres of the whole vessel round the place where the zone cuts it."""
+    graph, whole = view.graph, view.whole
+    run = graph.segment(segment)
+    ends = graph.points[[run.start, run.stop - 1]]
+    place = ends[np.argmin(view.extent.region.distance(ends))]  # type: ignore[attr-defined]
+    away = np.hypot(*(whole.points - place).T)
+    nearest = int(np.argmin(away))
+    same = whole.segment(int(np.searchsorted(whole.starts, nearest, side="right") - 1))
+    known = np.isfinite(whole.calibre[same])
+    calibre, away = whole.calibre[same][known], away[same][known]
+    if not len(calibre):
+        return math.nan
+    samples = calibre[away <= 3 * np.median(calibre)]
+    return float(np.median(samples)) if len(samples) >= MINIMUM_SAMPLES // 2 else math.nan
 
 
 def _equivalent(view: View, vessels: int, combine: Combine) -> Measurement:
