@@ -11,7 +11,7 @@ from retquant.vessels.clip import clip, long_enough
 from retquant.vessels.graph import BORDER, BRANCH, CROSSING, END, LOOP, Bifurcations, Nodes, VesselGraph
 
 if TYPE_CHECKING:
-    from retquant.vessels.build import build_graph
+    from retquant.vessels.orientation import build_graph
 
 __all__ = [
     "BORDER",
@@ -30,7 +30,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "build_graph":  # brings in skan, numba and OpenCV
-        from retquant.vessels.build import build_graph
+        from retquant.vessels.orientation import build_graph
 
         return build_graph
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

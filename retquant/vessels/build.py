@@ -41,7 +41,7 @@ _ERROR_PX = {False: 0.02, True: 0.10}
 _HIDDEN_BY = {"artery": "vein", "vein": "artery"}
 
 
-def build_graph(
+def build_as_it_lies(
     target: TargetMask,
     *,
     structure: str,
@@ -55,6 +55,7 @@ def build_graph(
     `disc_center` (row, col) directs the bifurcations: the parent is the segment that leads to the disc. `labels`
     holds the (H, W) bool masks of `artery` and `vein` where they are known: in all vessels they tell crossings from
     bifurcations, and where one kind hides the other its vessel is led on beneath.
+    Ties are broken by the order of pixels, which `orientation.build_graph` makes the mask's own.
     """
     field = np.ascontiguousarray(fov).view(np.uint8) != 0 if fov.dtype == bool else fov > 0
     diameter = field_diameter(field)

@@ -22,17 +22,17 @@ def build_mirrored(
     labels: Mapping[str, np.ndarray] | None = None,
     axis: int,
 ) -> VesselGraph:
-    """The graph of a target as `build_graph` gives it, but built from the arrays mirrored along `axis`.
+    """The graph of a target as `build_as_it_lies` gives it, but built from the arrays mirrored along `axis`.
 
     The graph itself is in the unmirrored image's pixels.
     """
-    from retquant.vessels.build import build_graph
+    from retquant.vessels.build import build_as_it_lies
 
     seen = None
     if disc_center is not None:
         row, column = mirrored_points(np.array([disc_center]), fov.shape, axis)[0]
         seen = (float(row), float(column))
-    graph = build_graph(
+    graph = build_as_it_lies(
         replace(target, probability=np.ascontiguousarray(np.flip(target.probability, axis))),
         structure=structure,
         fov=np.ascontiguousarray(np.flip(fov, axis)),

@@ -1,0 +1,139 @@
+"""Which way up a mask is: a choice that goes with what is drawn, so that a mirrored image gives the mirrored graph.
+
+Thinning and the order in which strands are visited break ties by the order of pixels. A picture that has been flipped
+or turned by a quarter would have them broken otherwise, and counts and medians would differ by a per cent or so. So
+each mask is brought to an orientation of its own first, and its graph is turned back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from retquant.config import VesselSettings
+from retquant.errors import ImageError
+from retquant.segmentation.segmentation import TargetMask
+from retquant.vessels.build import build_as_it_lies
+from retquant.vessels.graph import VesselGraph
+
+
+def build_graph(
+    target: TargetMask,
+    *,
+    structure: str,
+    fov: np.ndarray,
+    settings: VesselSettings,
+    disc_center: tuple[float, float] | None = None,
+    labels: Mapping[str, np.ndarray] | None = None,
+) -> VesselGraph:
+    """The vessels of `target` inside `fov` (H, W) bool as smooth centre lines with calibre between nodes.
+
+    `disc_center` (row, col) directs the bifurcations: the parent is the segment that leads to the disc. `labels`
+    holds the (H, W) bool masks of `artery` and `vein` where they are known: in all vessels they tell crossings from
+    bifurcations, and where one kind hides the other its vessel is led on beneath. A flip or a quarter turn of all of
+    them gives the same graph, flipped or turned.
+
+    Raises
+    ------
+    ImageError
+        Target and field of view differ in size.
+    """
+    if fov.shape != target.probability.shape:
+        sizes = " and ".join(" × ".join(map(str, shape)) for shape in (target.probability.shape, fov.shape))
+        raise ImageError(
+            f"the {structure} mask and the field of view differ in size: {sizes} (height × width)",
+            remedy="give both at the image's own size",
+        )
+    turn = own_turn(target.mask & fov)
+    center = None
+    if disc_center is not None:
+        row, column = turn.points(np.array(disc_center))
+        center = (float(row), float(column))
+    graph = build_as_it_lies(
+        replace(target, probability=turn.picture(target.probability)),
+        structure=structure,
+        fov=turn.picture(fov),
+        settings=settings,
+        disc_center=center,
+        labels=None if labels is None else {name: turn.picture(mask) for name, mask in labels.items()},
+    )
+    return turn.graph_back(graph)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One of the eight ways to lay a picture on its own frame: flips first, then the axes exchanged."""
+
+    shape: tuple[int, int]  # (H, W) before
+    is_upside_down: bool = False
+    is_mirrored: bool = False
+    is_transposed: bool = False
+
+    def picture(self, picture: np.ndarray) -> np.ndarray:
+        """The picture (H, W) so laid, contiguous."""
+        turned = picture[:: -1 if self.is_upside_down else 1, :: -1 if self.is_mirrored else 1]
+        return np.ascontiguousarray(turned.T if self.is_transposed else turned)
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Where points (..., 2) row, col of the picture come to lie."""
+        turned = self._flipped(np.array(points, dtype=float))
+        return turned[..., ::-1] if self.is_transposed else turned
+
+    def points_back(self, points: np.ndarray) -> np.ndarray:
+        """Where points of the picture so laid lie in the picture itself."""
+        return self._flipped(np.array(points[..., ::-1] if self.is_transposed else points, dtype=float))
+
+    def graph_back(self, graph: VesselGraph) -> VesselGraph:
+        """The graph of the picture so laid, as a graph of the picture itself."""
+        if not (self.is_upside_down or self.is_mirrored or self.is_transposed):
+            return graph
+        tangent = graph.tangent[:, ::-1] if self.is_transposed else graph.tangent
+        sign = np.where([self.is_upside_down, self.is_mirrored], -1.0, 1.0)
+        is_odd = self.is_upside_down ^ self.is_mirrored ^ self.is_transposed  # left and right are exchanged
+        return replace(
+            graph,
+            shape=self.shape,
+            points=self.points_back(graph.points),
+            tangent=tangent * sign,
+            curvature=-graph.curvature if is_odd else graph.curvature,
+            nodes=replace(graph.nodes, position=self.points_back(graph.nodes.position)),
+            bifurcations=replace(graph.bifurcations, position=self.points_back(graph.bifurcations.position)),
+            crossings=self.points_back(graph.crossings),
+        )
+
+    def _flipped(self, points: np.ndarray) -> np.ndarray:
+        for axis, is_flipped in ((0, self.is_upside_down), (1, self.is_mirrored)):
+            if is_flipped:
+                points[..., axis] = self.shape[axis] - 1 - points[..., axis]
+        return points
+
+
+def own_turn(mask: np.ndarray) -> Turn:
+    """The turn that brings a mask (H, W) bool to its own orientation: wide, its weight low and to the right.
+
+    The first moments of its pixels decide, the second where the frame is square, and the counts by row and by column
+    where moments are equal. Masks that are flips or quarter turns of each other end up alike, but for those whose
+    counts are symmetric though they themselves are not.
+    """
+    rows, columns = np.count_nonzero(mask, axis=1), np.count_nonzero(mask, axis=0)
+    is_upside_down, is_mirrored = (_is_ahead(counts[::-1], counts, power=1) for counts in (rows, columns))
+    rows, columns = rows[:: -1 if is_upside_down else 1], columns[:: -1 if is_mirrored else 1]
+    is_tall = _is_ahead(rows, columns, power=2) if len(rows) == len(columns) else len(rows) > len(columns)
+    return Turn(
+        shape=(int(mask.shape[0]), int(mask.shape[1])),
+        is_upside_down=is_upside_down,
+        is_mirrored=is_mirrored,
+        is_transposed=is_tall,
+    )
+
+
+def _is_ahead(counts: np.ndarray, others: np.ndarray, *, power: int) -> bool:
+    """Whether the first list has the larger moment about its middle, or is larger where the two first differ."""
+    place = (2 * np.arange(len(counts)) - (len(counts) - 1)) ** power  # whole numbers: equal means equal
+    moment, other = int(counts @ place), int(others @ place)
+    differ = np.flatnonzero(counts != others)
+    if moment != other or not len(differ):
+        return moment > other
+    return bool(counts[differ[0]] > others[differ[0]])
