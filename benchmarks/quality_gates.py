@@ -41,8 +41,8 @@ WORKING_PX = (
 PHANTOM_SEEDS = range(1, 7)
 REAL = {  # validation and training parts only; no test part chooses anything
     "drive": ("fundus/DRIVE/training/images/*.tif", 4),
-    "chase": ("fundus/CHASE_DB1/*.jpg", 4),
-    "idrid": ("fundus/IDRiD_cohort/images/*.jpg", 4),
+    "chase": ("fundus/CHASE_DB1/*.jpg", 3),
+    "idrid": ("fundus/IDRiD_cohort/images/*.jpg", 3),
 }
 
 

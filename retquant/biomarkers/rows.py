@@ -93,8 +93,8 @@ def _tree_columns(view: View) -> Table:
         return {name: np.full(len(view.whole), None) for name in names}
     trees = view.shared("trees", find_trees)
     is_cut = trees.is_cut[trees.tree] if len(trees) else np.zeros(len(trees.tree), dtype=bool)
-    columns = (trees.tree, trees.parent, trees.order, trees.ends, is_cut)
-    known = (trees.tree >= 0, trees.parent >= 0, *[trees.tree >= 0] * 3)
+    columns: tuple[np.ndarray, ...] = (trees.tree, trees.parent, trees.order, trees.ends, is_cut)
+    known: tuple[np.ndarray, ...] = (trees.tree >= 0, trees.parent >= 0, *[trees.tree >= 0] * 3)
     return {
         name: np.where(is_known, values.astype(object), None)
         for name, values, is_known in zip(names, columns, known, strict=True)

@@ -119,6 +119,7 @@ def _of_graph(view: View) -> Profiles:
     import cv2
 
     graph, inputs = view.graph, view.inputs
+    assert inputs.photograph is not None  # asked before
     point = np.arange(0, len(graph.points), EVERY)
     point = point[np.isfinite(graph.calibre[point]) & (graph.calibre[point] >= NARROWEST_PX)]
     segment = np.searchsorted(graph.starts, point, side="right") - 1
