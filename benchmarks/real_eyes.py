@@ -62,6 +62,7 @@ def inputs_of(eye: DrawnEye) -> MeasureInputs:
             fov=eye.fov,
             settings=VesselSettings(),
             disc_center=eye.disc.center if eye.disc else None,
+            labels={kind: targets[kind].mask for kind in ("artery", "vein") if kind in targets},
         )
         for name in VESSELS
         if name in targets

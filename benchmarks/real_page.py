@@ -110,7 +110,12 @@ def _sd_table(found: Mapping[str, Any]) -> str:
 
 def _observer_table(found: Mapping[str, Any]) -> str:
     titles = list(found)
-    names = list(found[titles[0]])
+    # trees need a disc, which these data sets lack
+    names = [
+        name
+        for name in found[titles[0]]
+        if any(_is_number(found[title].get(name, {}).get("agreement", math.nan)) for title in titles)
+    ]
     heads = ["column"]
     for title in titles:
         heads += [f"{title}: ICC(2,1) (95 %)", "ICC(3,1)", "bias, %"]
