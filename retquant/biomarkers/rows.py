@@ -95,8 +95,9 @@ def _tree_columns(view: View) -> Table:
     is_cut = trees.is_cut[trees.tree] if len(trees) else np.zeros(len(trees.tree), dtype=bool)
     columns: tuple[np.ndarray, ...] = (trees.tree, trees.parent, trees.order, trees.ends, is_cut)
     known: tuple[np.ndarray, ...] = (trees.tree >= 0, trees.parent >= 0, *[trees.tree >= 0] * 3)
+    nothing = np.full(len(trees.tree), None)
     return {
-        name: np.where(is_known, values.astype(object), None)
+        name: np.where(is_known, values.astype(object), nothing)
         for name, values, is_known in zip(names, columns, known, strict=True)
     }
 
