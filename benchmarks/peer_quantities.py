@@ -245,37 +245,38 @@ def cases(tool: str, about: Quantity, found: dict[str, Values]) -> Iterator[Case
             )
 
 
-def summary(tool: str, jobs: list[dict], results: list[dict]) -> dict[str, dict]:
-    """Quantity -> errors over shapes and rotations, the largest drift, and how many were answered."""
-    found = {r["name"]: with_derived(tool, j, r["values"]) for j, r in zip(jobs, results, strict=True)}
-    table = {}
-    for quantity, about in QUANTITIES.items():
-        listed = list(cases(tool, about, found)) if tool in about.readers else []
-        if not listed:
-            continue
-        row: dict[str, object] = {
-            "family": about.family,
-            "asked": sum(len(case.answers) for case in listed),
-            "answered": sum(len(case.given) for case in listed),
+def figures_of(about: Quantity, listed: list[Case]) -> dict[str, object]:
+    """Errors over shapes and rotations, the largest drift, and how many questions were answered."""
+    row: dict[str, object] = {
+        "family": about.family,
+        "asked": sum(len(case.answers) for case in listed),
+        "answered": sum(len(case.given) for case in listed),
+    }
+    spans = [(float(np.ptp(list(c.given.values()))), abs(c.truth)) for c in listed if len(c.given) > 1]
+    if about.is_count:
+        row["wrong"] = sum(v != round(case.truth) for case in listed for v in case.given.values())
+        row["drift"] = max((span for span, _ in spans), default=None)
+    else:
+        errors = {
+            f"{case.title} {angle:g}": abs(value / case.truth - 1)
+            for case in listed
+            for angle, value in case.given.items()
         }
-        spans = [(np.ptp(list(c.given.values())), abs(c.truth)) for c in listed if len(c.given) > 1]
-        if about.is_count:
-            row["wrong"] = sum(v != round(case.truth) for case in listed for v in case.given.values())
-            row["drift"] = max((float(span) for span, _ in spans), default=None)
-        else:
-            errors = {
-                f"{case.title} {angle:g}": abs(value / case.truth - 1)
-                for case in listed
-                for angle, value in case.given.items()
-            }
-            off = list(errors.values())
-            row |= {
-                "median": float(np.median(off)) if off else None,
-                "p95": float(np.percentile(off, 95)) if off else None,
-                "worst": max(off, default=None),
-                "worst_at": max(errors, key=errors.__getitem__, default=None),
-                "drift": max((float(span / truth) for span, truth in spans), default=None),
-            }
-        row["cases"] = [{"shape": c.title, "truth": c.truth, "answers": c.answers} for c in listed]
-        table[quantity] = row
-    return table
+        off = list(errors.values())
+        row |= {
+            "median": float(np.median(off)) if off else None,
+            "p95": float(np.percentile(off, 95)) if off else None,
+            "worst": max(off, default=None),
+            "worst_at": max(errors, key=errors.__getitem__, default=None),
+            "drift": max((span / truth for span, truth in spans), default=None),
+        }
+    row["cases"] = [{"shape": c.title, "truth": c.truth, "answers": c.answers} for c in listed]
+    return row
+
+
+def summary(tool: str, jobs: list[dict], results: list[dict]) -> dict[str, dict]:
+    """Quantity -> its figures, for what the program reports."""
+    found = {r["name"]: with_derived(tool, j, r["values"]) for j, r in zip(jobs, results, strict=True)}
+    asked = {name: about for name, about in QUANTITIES.items() if tool in about.readers}
+    listed = {name: list(cases(tool, about, found)) for name, about in asked.items()}
+    return {name: figures_of(asked[name], found) for name, found in listed.items() if found}
