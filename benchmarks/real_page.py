@@ -46,7 +46,7 @@ def page(tables: Mapping[str, Any]) -> str:
 _HOW_TURNED = """\
 Median size of the change, in % of the value before, over all columns and eyes. A turn by 30° and a resampling give a
 mask of coverage (bilinear, or by area where it shrinks) or one bit of it. Flips and quarter turns move pixels without
-changing any. Drawn vessels are often one pixel wide: a turn or a shrink takes part of them below half coverage, so that
+changing any; what is upright or level of a disc changes places at a quarter turn. Drawn vessels are often one pixel wide: a turn or a shrink takes part of them below half coverage, so that
 some of what changes is the mask itself."""
 
 _IN_SD = """\
@@ -63,7 +63,7 @@ def _answers(tables: Mapping[str, Any]) -> str:
     eyes = ", ".join(f"{count} of {title}" for title, count in tables["eyes"].items())
     lines = [
         f"{tables['columns']} columns of {sum(tables['eyes'].values())} eyes ({eyes}), every one a number or a reason, "
-        f"in {tables['cpu_seconds'] / 60:.0f} minutes of one core with all variants below. Missing values by reason:",
+        f"with all variants below in {tables['cpu_seconds'] / 60:.1f} min of one core. Missing values by reason:",
         "",
     ]
     reasons = sorted({reason for count in tables["reasons"].values() for reason in count})
