@@ -46,8 +46,8 @@ def page(tables: Mapping[str, Any]) -> str:
 _HOW_TURNED = """\
 Median size of the change, in % of the value before, over all columns and eyes. A turn by 30° and a resampling give a
 mask of coverage (bilinear, or by area where it shrinks) or one bit of it. Flips and quarter turns move pixels without
-changing any; what is upright or level of a disc changes places at a quarter turn. Drawn vessels are often one pixel wide: a turn or a shrink takes part of them below half coverage, so that
-some of what changes is the mask itself."""
+changing any; what is upright or level of a disc changes places at a quarter turn. Drawn vessels are often one pixel
+wide: a turn or a shrink takes part of them below half coverage, so that some of what changes is the mask itself."""
 
 _IN_SD = """\
 What matters to a study is the change beside the spread between people. Median size of the change over the standard
