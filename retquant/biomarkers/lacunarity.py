@@ -123,7 +123,7 @@ def _boxes(share: np.ndarray) -> Iterator[np.ndarray]:
         if size < 2 * STEPS_PER_BOX:
             last = max(0, share.shape[0] - size + 1), max(0, share.shape[1] - size + 1)
             summed = cv2.boxFilter(share, -1, (size, size), anchor=(0, 0), normalize=False)
-            yield np.ascontiguousarray(summed[: last[0], : last[1]])
+            yield summed[: last[0], : last[1]]
         else:  # steps of two pixels or more: half the resolution holds the same boxes
             half, step = size // 2, size // STEPS_PER_BOX // 2
             height = whole[half::step] - whole[:-half:step]

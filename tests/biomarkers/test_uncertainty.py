@@ -94,6 +94,7 @@ def test_a_hard_mask_is_in_doubt_by_a_quarter_pixel_at_either_edge(angle):
         probability=band(width=20.0, angle=angle, softness=0.0), source="manifest", is_hard=True
     )
     found = with_errors(inputs_of(target), [CALIBRE])[CALIBRE]
+    # a profile read between pixels places a quarter pixel of coverage to 0.02 px
     assert found.standard_error == pytest.approx(2 * EDGE_DOUBT_PX, rel=0.1)
 
 
@@ -120,7 +121,7 @@ def test_a_moved_edge_leaves_what_is_certain_and_what_lies_beyond_the_frame():
 
 def test_errors_are_larger_where_the_map_is_blurred():
     share = spokes().scaled(0.4).coverage("artery")
-    columns = ["artery_area_density_fov", CALIBRE, "artery_fractal_d0_fov", "artery_lacunarity_mean_fov"]
+    columns = ["artery_area_density_fov", CALIBRE, "artery_lacunarity_mean_fov"]
     sharp, blurred = (
         with_errors(
             inputs_of(TargetMask(probability=np.rint(255 * found).astype(np.uint8), source="model:x")),
@@ -131,7 +132,7 @@ def test_errors_are_larger_where_the_map_is_blurred():
     for name, value in sharp.items():
         assert value.standard_error is not None
         assert value.standard_error > 0
-        assert blurred[name].standard_error > 1.3 * value.standard_error, name
+        assert blurred[name].standard_error > 2 * value.standard_error, name
 
 
 def test_a_mirrored_graph_is_the_graph_of_the_mirrored_vessels():
@@ -146,7 +147,7 @@ def test_a_mirrored_graph_is_the_graph_of_the_mirrored_vessels():
         seen = drawn(target, axis)
         # thinning begins at another corner: junctions may differ, places and lengths hardly
         assert seen.arc_length.sum() == pytest.approx(graph.arc_length.sum(), rel=0.01)
-        assert seen.points.mean(axis=0) == pytest.approx(graph.points.mean(axis=0), abs=2.0)
+        assert seen.points.mean(axis=0) == pytest.approx(graph.points.mean(axis=0), abs=5.0)
         turn = np.einsum("ij,ij->i", np.diff(seen.points, axis=0), seen.tangent[:-1])
         assert np.mean(turn[seen.steps[:-1] > 0] > 0) > 0.99  # tangents point along the line
         assert np.linalg.norm(seen.tangent, axis=1) == pytest.approx(1.0)
@@ -227,7 +228,10 @@ def test_a_cohort_run_writes_an_error_beside_every_value_when_asked_and_changes_
     asked = plain.model_copy(update={"biomarkers": plain.biomarkers.model_copy(update={"uncertainty": True})})
     retquant.run_cohort(study, study.parent / "asked", config=asked, settings=here)
     before, after = (
-        read_table(study.parent / name, "biomarkers").to_pandas().drop(columns="result_key")
+        read_table(study.parent / name, "biomarkers")
+        .to_pandas()
+        .drop(columns="result_key")
+        .sort_values("image_id", ignore_index=True)
         for name in ("plain", "asked")
     )
     errors = after.filter(regex="__se$")
