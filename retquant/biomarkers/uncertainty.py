@@ -2,7 +2,8 @@
 
 Two things about a mask are doubtful and cost nothing to ask again. Its *edge*: the image is measured with all vessels
 (and disc and cup) a little wider and a little narrower. And its *handedness*: a model that sees the image in a mirror
-draws other vessels, and thinning, which takes pixels in an order, makes another skeleton of the same mask. With m+
+draws other vessels, and whatever in a graph depends on the order of pixels shows (little: of given masks the error is
+nearly all the edge's). With m+
 and m- measured at the two edges, and m0 and the m of the mirrors (up and down, left and right) at the edge as it is,
 
     standard error^2 = ((m+ - m-) / 2)^2 + variance of the m0 and mirrored m (n - 1 in the denominator).
