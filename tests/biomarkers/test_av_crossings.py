@@ -71,8 +71,9 @@ def with_graphs(inputs, *, is_hard: bool = False):
 @pytest.mark.parametrize(("depth", "angle"), [(0.3, 90.0), (0.15, 60.0), (0.3, 45.0), (0.0, 90.0)])
 def test_the_nicking_of_a_known_notch_is_found(inputs_of, depth, angle, rotation):
     inputs = inputs_of(nicked_crossing(depth=depth, angle=angle).rotated(rotation), draw=True)
-    # 0.1 px of the vein's 18 beside and away are 0.008; a bit mask along the grid jumps by a whole pixel, 0.056
-    for is_hard, tolerance in ((False, 0.01), (True, 0.06)):
+    # 0.1 px of the vein's 18 beside and away are 0.008. Of a one-bit mask calibre is a mean along the vein, which
+    # takes up to 0.09 off a notch of one calibre, and stairs along the grid are worth 0.03 where there is none.
+    for is_hard, tolerance in ((False, 0.01), (True, 0.1 if depth else 0.03)):
         found = measure(with_graphs(inputs, is_hard=is_hard), [COUNT, WORST, MEAN])
         assert found[COUNT].value == 1.0
         assert found[WORST].value == pytest.approx(depth, abs=tolerance)
