@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retquant.vessels.edges import EdgeMap, edges
-from retquant.vessels.packing import arc_positions, local_mean, middle, owner, pack, resample
+from retquant.vessels.local_average import local_mean
+from retquant.vessels.packing import arc_positions, middle, owner, pack, resample
 from retquant.vessels.smoothing import frame, smooth, smooth_within_error, strength
 from retquant.vessels.stairs import stair_errors
 from retquant.vessels.trace import Strand

@@ -65,21 +65,3 @@ def resample(
     values = np.column_stack([points, channels])
     out = np.column_stack([np.interp(query, axis, column) for column in values.T])
     return out[:, :2], fresh, out[:, 2:]
-
-
-def local_mean(values: np.ndarray, weight: np.ndarray, starts: np.ndarray, *, sigma: float) -> np.ndarray:
-    """(P, ...) weighted Gaussian mean along each curve, `sigma` in points; 0 where nothing has weight."""
-    gap = int(4 * sigma) + 1
-    place = np.arange(len(values)) + owner(starts) * gap
-    size = len(values) + len(starts) * gap
-    columns = values.reshape(len(values), -1)
-    spread = np.zeros((size, columns.shape[1] + 1))
-    spread[place, :-1] = columns * weight[:, None]
-    spread[place, -1] = weight
-    # imported here since `clip` needs this module and a listing of the biomarkers must not wait for scipy
-    from scipy.ndimage import gaussian_filter1d
-
-    smooth = gaussian_filter1d(spread, sigma, axis=0, mode="constant", truncate=4.0)[place]
-    mass = smooth[:, -1:]
-    mean = np.divide(smooth[:, :-1], mass, out=np.zeros_like(columns, dtype=float), where=mass > 1e-12)
-    return mean.reshape(values.shape)

@@ -13,9 +13,10 @@ Reference: P. H. C. Eilers, Analytical Chemistry 75 (2003) 3631-3636 (penalised 
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
-from retquant.vessels.packing import local_mean, owner
+from retquant.vessels.local_average import local_mean
+from retquant.vessels.packing import owner
+from retquant.vessels.penalised import solve_penalised
 
 _WINDOW = 9.0  # points (standard deviation), about a calibre and a half, over which a departure is averaged
 _WINDOWS = (
@@ -23,7 +24,6 @@ _WINDOWS = (
     (3.0, 1.5),
 )  # and the share of the error that it may reach: bends of few calibres too
 _ROUNDS = 14  # wavelengths shrink by the root of two each: from 60 calibres to less than one
-_THIRD = np.array([-1.0, 3.0, -3.0, 1.0])
 
 
 def strength(wavelength: np.ndarray) -> np.ndarray:
@@ -38,28 +38,7 @@ def smooth(data: np.ndarray, weight: np.ndarray, starts: np.ndarray, *, penalty:
     # Past twice the curve's own length nothing but a parabola is left; more would only cost digits.
     count = np.diff(starts)
     local = np.minimum(penalty, strength(2.0 * count)[owner(starts)])
-    for back in (1, 2, 3):  # a third difference needs four points of one curve
-        local[np.maximum(starts[1:] - back, 0)] = 0.0
-    bands = np.zeros((4, len(data)))
-    for lag in range(4):
-        for a in range(4 - lag):
-            product = _THIRD[a] * _THIRD[a + lag]
-            stop = len(data) - a - lag
-            bands[3 - lag, a + lag :] += product * local[:stop]
-    bands[3] += weight
-    # Solved about the data's own chord, then refined once: the penalty spans twelve orders of magnitude.
-    curve = solveh_banded(bands, weight[:, None] * data, check_finite=False)
-    rest = weight[:, None] * data - _times(bands, curve)
-    return curve + solveh_banded(bands, rest, check_finite=False)
-
-
-def _times(bands: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    product = bands[3][:, None] * vector
-    for lag in (1, 2, 3):
-        band = bands[3 - lag, lag:][:, None]
-        product[:-lag] += band * vector[lag:]
-        product[lag:] += band * vector[:-lag]
-    return product
+    return solve_penalised(data, weight, local, starts)
 
 
 def smooth_within_error(
