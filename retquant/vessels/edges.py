@@ -126,8 +126,12 @@ def _measure(image, field, points, normals, limit, out):  # type: ignore[no-unty
 
 @njit(nogil=True)
 def _edge(image, row, col, dr, dc, limit, level):  # type: ignore[no-untyped-def]
-    step, at = 0.5, 0.0
-    before = _sample(image, row, col)
+    step = 0.5
+    # A disc of half the vessel's radius, which the limit tells, lies inside it: the search begins at its rim.
+    at = step * int(max(limit - 2.0, 0.0) / (3.0 * step))
+    before = _sample(image, row + at * dr, col + at * dc)
+    if before < level:
+        at, before = 0.0, _sample(image, row, col)
     while at < limit:
         after = _sample(image, row + (at + step) * dr, col + (at + step) * dc)
         if after < level:
