@@ -83,6 +83,15 @@ def tortuosity_hart7(view: View) -> np.ndarray:
     return _entering(view, _along(view.graph, view.graph.curvature**2) / _chord(view.graph))
 
 
+@per_segment(unit="mm-0.75", reference="Trucco2010")
+def tortuosity_trucco(view: View) -> np.ndarray:
+    """Fourth root of the integral of curvature to the fourth power along a segment.
+
+    The high power makes it a measure of the sharpest bends rather than of all.
+    """
+    return _entering(view, _along(view.graph, view.graph.curvature**4) ** 0.25)
+
+
 @per_segment(unit="1/mm", reference="Grisan2008", aliases=("tortuosity density",))
 def tortuosity_grisan(view: View) -> np.ndarray:
     """Tortuosity density of a segment, (n-1)/L sum(L_i/C_i - 1) over its n pieces of one curvature sign.

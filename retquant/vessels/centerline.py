@@ -29,16 +29,13 @@ _COARSE = 4.0  # calibres: waves of the skeleton shorter than this are pixel noi
 _LONGEST = 60.0  # calibres: the stiffest line, straight to 1e-3 rad over a whole field
 _SHORTEST = 2.0  # calibres: bends tighter than this are the edge's, not the vessel's
 _SKELETON = 0.3  # weight of a point whose edges were not found: the line as it was
-_CAP_PX = 1.5  # twice the blur
+_CAP_PX = 1.6  # twice the blur
 _GUESS = 1e-3  # weight of a point inside a junction or beyond a tip
 _PIN = 1e4  # weight of a line's end at a junction
 _BRIEF = 3.0  # points, half a calibre, over which what stairs leave of themselves in the width is averaged
 _FINEST = 1.5  # pixels between points: closer ones would only repeat the same pixels
-_STAIRS = (
-    4.0,
-    2.5,
-    0.8,
-)  # errors allowed in turn while the stairs of a one-bit mask are made out, of the last one
+_STAIRS = (2.0, 2.0, 0.8)  # of a one-bit mask's error, allowed in turn while its stairs are made out
+_DOUBTS_PX = (0.1, 0.05)  # about an edge, when stairs are made out first and last
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -154,7 +151,8 @@ def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndar
     if not target.is_hard:
         return width
     known = np.isfinite(width)
-    width = width - np.sum(stairs_across(lines.points, normal, smooth_width(width, lines.starts) / 2), axis=0)
+    half = smooth_width(width, lines.starts) / 2
+    width = width - np.sum(stairs_across(lines.points, normal, half, _DOUBTS_PX[-1]), axis=0)
     mean = local_mean(np.where(known, width, 0.0), known.astype(float), lines.starts, sigma=_BRIEF)
     return np.where(known, mean, np.nan)
 
@@ -212,14 +210,15 @@ def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> Lines:
             longest=_LONGEST * wavelength,
             shortest=_SHORTEST * wavelength,
             error_px=error,
+            pace=2**0.5 if error <= error_px else 2.0,
         )
 
     if not target.is_hard:
         return replace(lines, points=fitted(found.offset, error_px))
     curve = fitted(found.offset, _STAIRS[0] * error_px)
     half = smooth_width(found.width, lines.starts) / 2
-    for share in _STAIRS[1:]:
-        left, right = stairs_across(curve, found.normal, half)
+    for share, doubt in zip(_STAIRS[1:], _DOUBTS_PX, strict=True):
+        left, right = stairs_across(curve, found.normal, half, doubt)
         offset = np.where(np.isfinite(found.width), found.offset - (left - right) / 2, 0.0)
         curve = fitted(offset, share * error_px)
     return replace(lines, points=curve)
@@ -232,10 +231,15 @@ def smooth_width(width: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.where(mean > 0, mean, segment_median(width, starts)[owner(starts)])
 
 
-def stairs_across(curve: np.ndarray, normal: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def stairs_across(
+    curve: np.ndarray, normal: np.ndarray, half: np.ndarray, doubt_px: float
+) -> tuple[np.ndarray, np.ndarray]:
     """(P,) pixels each by which stairs move the edges `half` (P,) to the left and right of a curve."""
     away = np.nan_to_num(half)[:, None] * normal
-    return stair_errors(curve + away, normal), stair_errors(curve - away, -normal)
+    return (
+        stair_errors(curve + away, normal, doubt_px=doubt_px),
+        stair_errors(curve - away, -normal, doubt_px=doubt_px),
+    )
 
 
 def _stiff(lines: Lines, data: np.ndarray, weight: np.ndarray) -> np.ndarray:

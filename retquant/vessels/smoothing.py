@@ -49,12 +49,13 @@ def smooth_within_error(
     longest: np.ndarray,
     shortest: np.ndarray,
     error_px: float,
+    pace: float = 2**0.5,
 ) -> np.ndarray:
     """(P, 2) smoothest curve that nowhere departs from the data, on local average, by more than `error_px`.
 
     The average is of signed departures, so that the staircase of a hard mask, which the curve must not
     follow, cancels out, and a bend that the curve has cut short does not. `longest` and `shortest` are the
-    (B,) wavelengths in points between which the penalty of each curve may vary.
+    (B,) wavelengths in points between which the penalty of each curve may vary, shortened by `pace` at a time.
     """
     which = owner(starts)
     wavelength = longest[which].astype(float)
@@ -70,11 +71,11 @@ def smooth_within_error(
         for window, share in _WINDOWS:
             departure = local_mean(data[at] - curve[at], trust, part, sigma=window)
             poor |= np.hypot(*departure.T) > share * error_px
-        poor &= wavelength[at] > floor[at]
+        poor &= wavelength[at] > 1.05 * floor[at]
         active = np.bincount(which[at[poor]], minlength=len(active)) > 0
         if not active.any():
             break
-        shorter = np.where(poor, np.maximum(wavelength[at] / np.sqrt(2), floor[at]), wavelength[at])
+        shorter = np.where(poor, np.maximum(wavelength[at] / pace, floor[at]), wavelength[at])
         wavelength[at] = np.exp(local_mean(np.log(shorter), np.ones(len(at)), part, sigma=_WINDOW * 2 / 3))
         at = np.flatnonzero(active[which])
         part = np.concatenate([[0], np.cumsum(np.diff(starts)[active])]).astype(np.intp)

@@ -12,17 +12,13 @@ import numpy as np
 
 _REACH = np.arange(-2, 3)  # pixels to either side that bear on an edge
 _SPREAD_PX = 0.87  # how far: the blur of the map (0.8 px) and the reading between pixels
-_DOUBT_PX = 0.1  # of the estimate; without it an estimate that follows the stairs would bear itself out
-_SAWTOOTH = tuple(
-    (order, np.exp(-2 * (np.pi * order * _DOUBT_PX) ** 2) / (np.pi * order)) for order in (1, 2, 3)
-)
-"""Fourier series of the way from a height to the middle of its pixel, averaged over the doubt about the height."""
 
 
-def stair_errors(edge: np.ndarray, outward: np.ndarray) -> np.ndarray:
+def stair_errors(edge: np.ndarray, outward: np.ndarray, *, doubt_px: float) -> np.ndarray:
     """(P,) pixels by which stairs move each point of a smooth edge (P, 2) along its `outward` normal (P, 2).
 
-    The edge is straight as far as the blur reaches. A pixel is inside where its centre is.
+    The edge is straight as far as the blur reaches. A pixel is inside where its centre is. The departure is averaged
+    over the doubt about where the edge lies: without it an estimate that follows the stairs would bear itself out.
     """
     is_flat = np.abs(outward[:, 0]) >= np.abs(outward[:, 1])  # an edge along the columns steps between rows
     along, across = np.where(is_flat, edge[:, 1], edge[:, 0]), np.where(is_flat, edge[:, 0], edge[:, 1])
@@ -37,5 +33,8 @@ def stair_errors(edge: np.ndarray, outward: np.ndarray) -> np.ndarray:
     height = (side * across)[:, None] - (run / steep)[:, None] * away
     weight = np.exp(-0.5 * (away / _SPREAD_PX) ** 2)
     phase = 2 * np.pi * height
-    error = sum(share * np.sin(order * phase) for order, share in _SAWTOOTH)
-    return steep * (weight * error).sum(axis=1) / weight.sum(axis=1)
+    sine, cosine = np.sin(phase), np.cos(phase)
+    # Fourier series of the way from a height to the middle of its pixel, averaged over the doubt.
+    first, second, third = (np.exp(-2 * (np.pi * k * doubt_px) ** 2) / (np.pi * k) for k in (1, 2, 3))
+    error = sine * (first + 2 * second * cosine + third * (3 - 4 * sine**2))
+    return np.asarray(steep * (weight * error).sum(axis=1) / weight.sum(axis=1))

@@ -58,6 +58,15 @@ def test_the_quarter_circle_has_the_figures_of_the_contract(inputs_of):
 
 
 @pytest.mark.parametrize("angle", ROTATIONS)
+def test_the_fourth_root_of_the_fourth_power_of_an_arcs_curvature_is_its_closed_form(inputs_of, angle):
+    radius_mm = 450.56 * MM_PER_PX
+    expected = (math.pi / 2 * radius_mm / radius_mm**4) ** 0.25
+    inputs = inputs_of(quarter_circle(radius=450.56).rotated(angle))
+    assert tortuosity(inputs, "tortuosity_trucco") == pytest.approx(expected, rel=1e-3)
+    assert tortuosity(inputs_of(straight_vessel().rotated(angle)), "tortuosity_trucco") < 0.02
+
+
+@pytest.mark.parametrize("angle", ROTATIONS)
 def test_a_koch_curve_of_two_generations_has_tortuosity_sixteen_ninths(inputs_of, angle):
     inputs = inputs_of(koch_curve(generations=2).rotated(angle))
     # steps of 1 px cut a little off the corners

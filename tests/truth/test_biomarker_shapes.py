@@ -19,8 +19,9 @@ BARS = {
     "one bit": {"geometry": (0.006, 0.03, 0.01), "ratio": (0.02, 0.08, 0.03)},
 }
 P95 = {kind: {family: bars[1] for family, bars in families.items()} for kind, families in BARS.items()}
-THIN_BARS = (0.006, 0.07, 0.05)
-"""Of vessels of 4 to 8 px on masks of one bit, where a stair is an eighth of the vessel; the bars are for 16 and 24."""
+THIN_BARS = (0.006, 0.03, 0.02)
+"""Of vessels of 4 to 8 px on masks of one bit, where a stair is an eighth of the vessel or more: 1 % of drift is
+the bar of those of 16 and 24 px."""
 # a truth of 0 is held absolutely: rad, and per arc length L in px for those with a length in their unit
 ZERO_HART2 = 0.02
 ZERO_DEGREES = 1.0
