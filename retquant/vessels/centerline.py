@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from retquant.vessels.edges import EdgeMap, edges
+from retquant.vessels.edges import EdgeMap, at_field_edge, edges
 from retquant.vessels.local_average import local_mean
 from retquant.vessels.packing import arc_positions, middle, owner, pack, resample
 from retquant.vessels.smoothing import frame, smooth, smooth_within_error, strength
@@ -132,7 +132,9 @@ def centred(lines: Lines, target: EdgeMap) -> Profiles:
     with np.errstate(invalid="ignore"):
         good = ~lines.blind & (width < 1.5 * typical + 0.5) & (width > 0.6 * typical - 0.5)
     offset = np.where(good, (sides[:, 0] - sides[:, 1]) / 2, 0.0)
-    weight = np.where(good, 1.0, np.where(lines.blind | lines.beyond, _GUESS, _SKELETON))
+    # Where the field cuts a vessel, thinning runs into the corner of the cut: straight on is the better guess.
+    cut = ~good & at_field_edge(target, lines.points, normal, reach=lines.radius + 2.0)
+    weight = np.where(good, 1.0, np.where(lines.blind | lines.beyond | cut, _GUESS, _SKELETON))
     return Profiles(offset, np.where(good, width, np.nan), normal, weight)
 
 

@@ -51,6 +51,19 @@ def edge_map(probability: np.ndarray, fov: np.ndarray, *, is_hard: bool = False)
     return EdgeMap(height, inside, is_hard)
 
 
+def at_field_edge(
+    target: EdgeMap, points: np.ndarray, normals: np.ndarray, *, reach: np.ndarray
+) -> np.ndarray:
+    """(P,) bool: the normal leaves the field or the frame within `reach` (P,) pixels to either side."""
+    last = np.array(target.field.shape) - 1
+    found = np.zeros(len(points), dtype=bool)
+    for side in (-1.0, 1.0):
+        pixel = np.rint(points + (side * reach)[:, None] * normals).astype(np.intp) + MARGIN
+        pixel = np.clip(pixel, 0, last)
+        found |= ~target.field[pixel[:, 0], pixel[:, 1]]
+    return found
+
+
 def border_distance(target: EdgeMap, points: np.ndarray) -> np.ndarray:
     """(P,) pixels from each point to the nearest pixel on the inner border of the field or the frame."""
     field = target.field
