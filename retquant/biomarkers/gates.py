@@ -40,13 +40,11 @@ class QualityMeasure:
         return self.oriented(value) >= self.oriented(needed)
 
 
+# What blur, sensor noise and compression each take from a picture, and nothing else does.
 MEASURES = (
     QualityMeasure(name="vessel_sharpness"),
-    QualityMeasure(name="vessel_contrast_to_noise"),
-    QualityMeasure(name="sharpness"),
-    QualityMeasure(name="illumination_uniformity"),
-    QualityMeasure(name="clipped_fraction", more_is_better=False),
-    QualityMeasure(name="fov_fraction"),
+    QualityMeasure(name="noise", more_is_better=False),
+    QualityMeasure(name="blockiness", more_is_better=False),
 )
 _BY_NAME = {measure.name: measure for measure in MEASURES}
 

@@ -85,6 +85,34 @@ def sharpness(workspace: Workspace) -> Measurement:
 
 @biomarker(
     unit="1",
+    reference="Immerkaer1996",
+    structures=IMAGE,
+    over="image",
+    id="quality_noise",
+    direction="higher_is_worse",
+    modalities=("cfp", "octa"),
+)
+def noise(workspace: Workspace) -> Measurement:
+    """Noise of single pixels over the fine structure of the image, below 0.5 in a good photograph."""
+    return _given(workspace, "noise")
+
+
+@biomarker(
+    unit="1",
+    reference="retquant",
+    structures=IMAGE,
+    over="image",
+    id="quality_blockiness",
+    direction="higher_is_worse",
+    modalities=("cfp", "octa"),
+)
+def blockiness(workspace: Workspace) -> Measurement:
+    """How far the blocks of JPEG compression stand out, 1 where they do not."""
+    return _given(workspace, "blockiness")
+
+
+@biomarker(
+    unit="1",
     reference="retquant",
     structures=IMAGE,
     over="image",

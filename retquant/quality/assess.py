@@ -12,6 +12,10 @@ illumination_uniformity  5th / 95th percentile, over the field, of brightness av
 clipped_fraction         share of the field whose green is at either end of its 8 bits              lower, to 0
 sharpness                standard deviation of the difference of Gaussians of 1.5 and 3 px of green  higher
                          over its local mean
+noise                    robust standard deviation of pixel noise in green [Immerkaer 1996], as much   lower
+                         of it as is left at the working size, over the median, over sharpness
+blockiness               mean step of green where the blocks of JPEG meet over that elsewhere, mean   lower, to 1
+                         of the two axes
 score                    product of how well each of sharpness, illumination, clipping and exposure higher, to 1
                          meets the levels in `LEVELS`
 ======================== ========================================================================== ===============
@@ -34,6 +38,7 @@ WORKING_PX = 512  # across the field: the vessels of 60-150 um that biomarkers r
 LOCAL_PX = WORKING_PX / 16.0  # sigma of the local mean: wider than any vessel, as wide as a disc's radius
 FINE_PX, COARSE_PX = 1.5, 3.0  # sigmas of the band of small and middle vessels; sensor noise is mostly finer
 RIM_PX = 12  # left out of sharpness: the edge of the field is no detail
+BLOCK_PX = 8  # of JPEG
 EDGE_PX = 3  # left out of clipping: pixels half in the field, half in the black surround
 DARKEST, BRIGHTEST = 5, 250  # 8-bit levels of green from which detail is lost
 
@@ -79,6 +84,8 @@ def assess(image: RetinalImage) -> Quality:
         "illumination_uniformity": float(low / high) if high > 0 else 0.0,
         "clipped_fraction": float(np.mean(lost[_inner(inside, EDGE_PX)])),
         "sharpness": _sharpness(green, inside),
+        "noise": _noise(image, green, inside),
+        "blockiness": _blockiness(image),
     }
     levels = LEVELS["cfp" if is_photograph else "octa"]
     seen = measures | {"exposure": float(np.median(local[inside]))}
@@ -134,6 +141,38 @@ def _sharpness(green: np.ndarray, inside: np.ndarray) -> float:
     relative = green / (_local_mean(green, inside) + 1.0)  # + 1: a black field has no detail
     band = cv2.GaussianBlur(relative, (0, 0), FINE_PX) - cv2.GaussianBlur(relative, (0, 0), COARSE_PX)
     return float(np.std(band[_inner(inside, RIM_PX)]))
+
+
+def _noise(image: RetinalImage, green: np.ndarray, inside: np.ndarray) -> float:
+    """Noise of the image's own pixels, as much as the working copy keeps, against the structure that vessels make."""
+    fine = _sharpness(green, inside)
+    level = float(np.median(green[inside])) + 1.0
+    native = image.pixels[..., 1].astype(np.float32)
+    # a mask that is blind to slopes and bends; 6 is its norm
+    across = cv2.filter2D(native, -1, np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32))
+    spread = float(np.median(np.abs(across[image.fov]))) / 0.6745 / 6.0 if image.fov.any() else 0.0
+    averaged = max(1.0, image.field.diameter_px / WORKING_PX)  # side of the square of pixels that becomes one
+    return spread / averaged / level / fine if fine > 0 else 0.0
+
+
+def _blockiness(image: RetinalImage) -> float:
+    """Steps at the blocks' borders over those elsewhere, on a copy reduced by 2 or 4 where it stays wide enough."""
+    step = next(s for s in (4, 2, 1) if s == 1 or image.field.diameter_px >= s * WORKING_PX)
+    height, width = (side // step * step for side in image.shape)
+    green = image.pixels[:height, :width, 1]
+    green = cv2.resize(green, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA).astype(np.float32)
+    field = _inner(image.fov[:height:step, :width:step], EDGE_PX)
+    block = BLOCK_PX // step
+    excess = []
+    for axis in (0, 1):
+        count = green.shape[axis] - 1
+        change = np.abs(np.diff(green, axis=axis))
+        both = field.take(range(1, count + 1), axis) & field.take(range(count), axis)
+        total, pixels = (change * both).sum(axis=1 - axis), both.sum(axis=1 - axis)
+        means = [total[k::block].sum() / max(pixels[k::block].sum(), 1) for k in range(block)]
+        typical = float(np.median(means))
+        excess.append(max(means) / typical if typical > 0 else 1.0)
+    return float(np.mean(excess))
 
 
 def _inner(inside: np.ndarray, margin: int) -> np.ndarray:

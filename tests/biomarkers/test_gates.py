@@ -10,7 +10,7 @@ import pytest
 from retquant.biomarkers import BIOMARKERS, DEFINITIONS, gates
 from retquant.tables.fitness import quality_columns, without_unfit
 
-SHARP = {"vessel_sharpness": 2.0, "clipped_fraction": 0.1}
+SHARP = {"vessel_sharpness": 2.0, "noise": 0.1}
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def test_the_shipped_gates_name_definitions_and_measures_that_exist() -> None:
 
 @pytest.mark.usefixtures("fitted")
 def test_a_picture_is_fit_where_it_meets_every_line_of_the_gate() -> None:
-    assert gates.is_fit("calibre", {"vessel_sharpness": 2.0, "clipped_fraction": 0.1})
-    assert not gates.is_fit("calibre", {"vessel_sharpness": 1.9, "clipped_fraction": 0.1})
-    assert not gates.is_fit("calibre", {"vessel_sharpness": 2.5, "clipped_fraction": 0.2})
+    assert gates.is_fit("calibre", {"vessel_sharpness": 2.0, "noise": 0.1})
+    assert not gates.is_fit("calibre", {"vessel_sharpness": 1.9, "noise": 0.1})
+    assert not gates.is_fit("calibre", {"vessel_sharpness": 2.5, "noise": 0.2})
 
 
 @pytest.mark.usefixtures("fitted")
 def test_a_measure_that_is_missing_meets_no_gate() -> None:
-    assert not gates.is_fit("calibre", {"clipped_fraction": 0.0})
-    assert not gates.is_fit("calibre", {"vessel_sharpness": float("nan"), "clipped_fraction": 0.0})
+    assert not gates.is_fit("calibre", {"noise": 0.0})
+    assert not gates.is_fit("calibre", {"vessel_sharpness": float("nan"), "noise": 0.0})
 
 
 @pytest.mark.usefixtures("fitted")
@@ -55,7 +55,7 @@ def test_gating_a_table_empties_unfit_values_alone_and_counts_them() -> None:
     table = pd.DataFrame(
         {"image_id": ["a", "b"], "vein_calibre_median_fov": [90.0, 80.0], "vein_area_density_fov": 0.1}
     )
-    quality = pd.DataFrame({"quality_vessel_sharpness": [2.5, 1.0], "quality_clipped_fraction": 0.0})
+    quality = pd.DataFrame({"quality_vessel_sharpness": [2.5, 1.0], "quality_noise": 0.0})
     names = ["vein_calibre_median_fov", "vein_area_density_fov"]
     gated, taken = without_unfit(
         table, quality, definitions=dict(zip(names, ("calibre", "area_density"), strict=True)), names=names

@@ -14,7 +14,10 @@ from retquant.images import fit_field, read_image
 from retquant.images.retinal_image import RetinalImage
 from retquant.quality import Quality, assess
 
-MEASURES = {"fov_fraction", "illumination_uniformity", "clipped_fraction", "sharpness", "score"}
+MEASURES = {
+    *("fov_fraction", "illumination_uniformity", "clipped_fraction", "sharpness", "noise", "blockiness"),
+    "score",
+}
 
 
 def drawn_fundus(size: int = 600, *, detail: float = 0.12) -> np.ndarray:
@@ -162,3 +165,37 @@ def test_published_photographs_are_good_and_their_blurred_copies_are_not(
             scores.append(assess(copy).measures["score"])
         assert scores == sorted(scores, reverse=True), path.name
         assert scores[-1] < 0.2, path.name
+
+
+def test_noise_grows_with_noise_and_not_with_blur() -> None:
+    def spoilt(level: float) -> np.ndarray:
+        return drawn_fundus() + np.random.default_rng(1).normal(0, level, (600, 600, 1))
+
+    readings = [assess(image(spoilt(level))).measures["noise"] for level in (0.0, 3.0, 8.0, 20.0)]
+    assert all(after > 1.3 * before for before, after in pairwise(readings))
+    blurred = assess(image(cv2.GaussianBlur(spoilt(3.0), (0, 0), 1.5))).measures["noise"]
+    assert blurred < readings[1]
+
+
+def test_noise_of_single_pixels_counts_less_in_a_picture_of_more_pixels() -> None:
+    rng = np.random.default_rng(3)
+    small, large = (
+        assess(image(drawn_fundus(size) + rng.normal(0, 8.0, (size, size, 1)))).measures["noise"]
+        for size in (600, 1200)
+    )
+    assert large == pytest.approx(small / 2, rel=0.25)  # four pixels become one
+
+
+def test_blocks_of_compression_stand_out_however_the_picture_lies() -> None:
+    def compressed(quality: int, turned: bool) -> float:
+        picture = np.clip(drawn_fundus(), 0, 255).astype(np.uint8)
+        _, data = cv2.imencode(
+            ".jpg", np.rot90(picture) if turned else picture, [cv2.IMWRITE_JPEG_QUALITY, quality]
+        )
+        return assess(image(cv2.imdecode(data, cv2.IMREAD_COLOR).astype(float))).measures["blockiness"]
+
+    assert assess(image(drawn_fundus())).measures["blockiness"] < 1.1
+    for turned in (False, True):
+        readings = [compressed(quality, turned) for quality in (90, 30, 8)]
+        assert readings == sorted(readings)
+        assert readings[-1] > 2.0
