@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from retquant.biomarkers.definition import Definition
+from retquant.biomarkers.gates import gates, needed_text
 from retquant.biomarkers.grammar import VOCABULARY
 from retquant.biomarkers.measurement import REASONS
 from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, FAMILIES
@@ -23,17 +24,28 @@ every Parquet file's metadata, in the `dictionary` table and behind `retquant bi
 
 A column is called `<structure>_<biomarker>[_<statistic>][_<region>][_<sector>][_<slab>][__se]`, for example
 `artery_calibre_median_zone_c`. Regions are measured from the disc's *centre* in disc *radii*: `zone_b` 2 to
-3, `zone_c` 2 to 5; `fov` is the whole field of view. A region of which too little is visible gives no value;
-the share needed is listed. Lengths need a scale; where there is none they are missing and never in pixels.
+3, `zone_c` 2 to 5; `fov` is the whole field of view. `fovea`, `parafovea` and `perifovea` are the circle and the
+rings of 0.5, 1.5 and 3.0 mm radius about the fovea; halves are taken along the line from disc to fovea, on the
+person's own temporal and nasal side. A region of which too little is visible gives no value; the share needed is
+listed. Lengths need a scale; where there is none they are missing and never in pixels.
 """
 _HEADINGS = {
     "density": "Density",
     "calibre": "Calibre",
+    "narrowing": "Narrowing",
     "equivalents": "Central retinal equivalents",
     "tortuosity": "Tortuosity",
     "fractal": "Fractal dimensions",
+    "multifractal": "Multifractal spectrum",
+    "lacunarity": "Lacunarity and sparsity",
     "branching": "Branching",
-    "quality": "Quality",
+    "trees": "Trees",
+    "av_crossings": "Arteriovenous crossings",
+    "optic_disc": "Disc, cup and fovea",
+    "disc_areas": "Areas of disc, cup and rim",
+    "arcades": "Arcades",
+    "quality": "Quality of the image",
+    "vessel_quality": "Quality of the vessels",
 }
 
 
@@ -70,12 +82,17 @@ def _entry(definition: Definition) -> str:
         ("for", _words(definition.structures)),
         ("over", f"{definition.over}: {_words(definition.statistics)}" if definition.statistics else ""),
         ("regions", _words(definition.regions)),
+        ("sectors", _words(definition.sectors)),
         ("visible share needed", f"{definition.minimum_visible_share:g}" if definition.regions else ""),
         ("scale", {"no": "", "any": "needed", "nominal": "nominal only"}[definition.needs_scale]),
         ("direction", "" if definition.direction == "neither" else definition.direction.replace("_", " ")),
         ("a function of", f"`{definition.derived_from}`" if definition.derived_from else ""),
         ("standard error", "beside it, `__se`" if definition.has_standard_error else ""),
         ("also called", ", ".join(definition.aliases)),
+        (
+            "needs of the picture",
+            ", ".join(needed_text(*line) for line in gates().get(definition.id, {}).items()),
+        ),
         ("reference", f"[{definition.reference}](references.bib)"),
         ("version", str(definition.version)),
         ("columns", f"{len(columns)}, such as `{columns[-1]}`" if len(columns) > 1 else f"`{columns[0]}`"),
