@@ -27,7 +27,7 @@ def branch_points(view: View) -> float:
 
     Crossings are not among them.
     """
-    return float(view.count_nodes(BRANCH))
+    return view.count_nodes(BRANCH)
 
 
 @biomarker(
@@ -38,7 +38,7 @@ def end_points(view: View) -> float:
 
     Where the field's or the region's edge cuts a vessel is no end.
     """
-    return float(view.count_nodes(END))
+    return view.count_nodes(END)
 
 
 @biomarker(
@@ -46,6 +46,8 @@ def end_points(view: View) -> float:
 )
 def crossings(view: View) -> float:
     """Number of points at which vessels of the structure cross each other."""
+    if view.is_untraced:
+        return math.nan
     return float(np.count_nonzero(view.extent.region.contains(view.whole.crossings)))
 
 
@@ -56,7 +58,7 @@ def components(view: View) -> float:
     """Number of connected parts of the vessels within the region."""
     graph = view.graph
     if not len(graph):
-        return 0.0
+        return math.nan if view.is_untraced else 0.0
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

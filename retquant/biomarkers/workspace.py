@@ -6,6 +6,7 @@ Legend of shapes: H, W pixels; B segments; P centre-line points; J bifurcations;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
@@ -110,6 +111,11 @@ class View:
         return self.inputs.graphs[self.structure]
 
     @cached_property
+    def is_untraced(self) -> bool:
+        """Whether the structure has pixels and none of them makes a vessel: then counts and lengths are no zeros."""
+        return not len(self.whole) and bool(self.inputs.segmentation.targets[self.structure].mask.any())
+
+    @cached_property
     def graph(self) -> VesselGraph:
         """The graph clipped at the region's edge, for what is measured along vessels."""
         if self.extent.name == "fov":
@@ -183,7 +189,9 @@ class View:
         """(J,) bool of the whole graph's bifurcations."""
         return self.extent.region.contains(self.whole.bifurcations.position)
 
-    def count_nodes(self, kind: int) -> int:
-        """Nodes of a kind (END, BRANCH, ...) of the whole graph that lie in the region."""
+    def count_nodes(self, kind: int) -> float:
+        """Nodes of a kind (END, BRANCH, ...) of the whole graph that lie in the region; NaN where none is traced."""
+        if self.is_untraced:
+            return math.nan
         nodes: Nodes = self.whole.nodes
-        return int(np.count_nonzero((nodes.kind == kind) & self.extent.region.contains(nodes.position)))
+        return float(np.count_nonzero((nodes.kind == kind) & self.extent.region.contains(nodes.position)))
