@@ -239,7 +239,7 @@ INTRODUCTION = """# Beside other tools
 PVBM and VascX (`retinalysis-vascx`), installed from PyPI in environments of their own, and retquant, in one run on the
 same masks:
 
-    python benchmarks/peers.py --markdown docs/peers.md --json peers.json
+    python benchmarks/peers.py --markdown docs/accuracy/peers.md --json peers.json
 
 Shapes are 2048 x 2048 pixels of 5 um, arteries 16 and veins 24 pixels wide, turned by 0, 30, 60 and 90 degrees, as
 masks of one bit: {shapes}.
@@ -260,7 +260,7 @@ three times each, masks in and all numbers out, after a first eye that does not 
 
 
 def as_markdown(figures: dict[str, dict]) -> str:
-    """docs/peers.md."""
+    """docs/accuracy/peers.md."""
     intro = INTRODUCTION.format(shapes=", ".join(SHAPES), machine=f"Python {platform.python_version()}")
     lines = [
         "| | " + " | ".join(figures) + " |",

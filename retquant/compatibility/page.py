@@ -25,7 +25,7 @@ prints what became of every column. Everything else is left out; `--all` keeps i
 from and what differs.
 
 "Same" is a statement about definitions. Measured numbers differ further by how a program finds vessels and edges; how
-far, on shapes of known answer, is in [peers.md](peers.md).
+far, on shapes of known answer, is in [accuracy/peers.md](accuracy/peers.md).
 
 """
 
