@@ -75,10 +75,10 @@ def eyes_page(seeds: int) -> str:
     """Bias and spread over random digital eyes."""
     parts = [
         "# On random digital eyes\n",
-        f"Written by `python -m benchmarks.accuracy_pages`. {seeds} eyes grown from seeds "
-        "(`retquant.phantoms.simple_eye`, 1024 x 1024, with planted nicking), measured from their masks, against the record of what was drawn. Bias, "
-        "spread (standard deviation) and largest error are in the unit named: per cent of the truth, hundredths for "
-        "shares, whole numbers for counts.\n",
+        f"Written by `python -m benchmarks.accuracy_pages`. {seeds} eyes grown from seeds by "
+        "`retquant.phantoms.simple_eye`, 1024 x 1024 with planted nicking, measured from their masks, against the "
+        "record of what was drawn. Bias, spread (standard deviation) and largest error are in the unit named: per "
+        "cent of the truth, hundredths for shares, whole numbers for counts.\n",
     ]
     for kind, is_hard in (("anti-aliased", False), ("one bit", True)):
         eyes = []
