@@ -94,7 +94,7 @@ def test_wrong_words_exit_2_before_anything_is_written(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="a console's interrupt reaches the whole group there")
 def test_an_interrupt_leaves_no_manifest_and_the_same_command_goes_on(tmp_path: Path) -> None:
     command = [
-        *(sys.executable, "-m", "retquant", "phantoms", "make", "eyes", "--people", "5", "--one-eyed", "1"),
+        *(sys.executable, "-m", "retquant", "phantoms", "make", "eyes", "--people", "14", "--one-eyed", "1"),
         *("--size", "128", "--no-images", "--workers", "2", "-q"),
     ]
     running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True)
@@ -112,7 +112,7 @@ def test_an_interrupt_leaves_no_manifest_and_the_same_command_goes_on(tmp_path: 
     assert not (tmp_path / "eyes" / "manifest.csv").exists()
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert len(rows(tmp_path / "eyes" / "manifest.csv")) == 5
+    assert len(rows(tmp_path / "eyes" / "manifest.csv")) == 14
     assert not notes.exists()
 
 

@@ -32,6 +32,8 @@ class Column:
     modalities: tuple[str, ...] = ("cfp",)
     derived_from: str | None = None
     has_standard_error: bool = False
+    notes: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 DENSITY = Column(name="vessel_area_density_fov", direction="higher_is_better")

@@ -143,8 +143,8 @@ def test_a_field_of_one_pixel_is_answered() -> None:
 def test_the_same_mask_as_artery_and_as_vein_gives_the_same_numbers() -> None:
     row = measured(eye_of(cross(), disc=Disc(center=(60.0, 40.0), radius_px=9.0)))
     for name, found in row.items():
-        if name.startswith("artery_"):
-            twin = row[name.replace("artery_", "vein_", 1)]
+        twin = row.get(name.replace("artery_", "vein_", 1))  # focal narrowing is asked of arteries alone
+        if name.startswith("artery_") and twin is not None:
             assert found.reason == twin.reason, name
             assert found.value == twin.value or found.reason is not None, name
 
@@ -257,7 +257,7 @@ def test_targets_of_different_sizes_are_one_clear_error() -> None:
 def test_a_mesh_of_twenty_thousand_branches_is_answered_in_bounded_time_and_memory() -> None:
     from scipy.spatial import cKDTree
 
-    side, cells = 1560, 101
+    side, cells = 1730, 112
     steps = np.mgrid[:cells, :cells].reshape(2, -1).T + 0.5
     seeds = (steps + np.random.default_rng(0).uniform(-0.45, 0.45, steps.shape)) * side / cells
     pixels = np.mgrid[:side, :side].reshape(2, -1).T
@@ -269,4 +269,6 @@ def test_a_mesh_of_twenty_thousand_branches_is_answered_in_bounded_time_and_memo
     assert time.process_time() - started < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600 * 1024
     assert_answered(row)
-    assert row["vessel_branch_points_fov"].value > 12_000
+    assert (
+        row["vessel_branch_points_fov"].value * 1.5 > 20_000
+    )  # three branches to a point, each of two points
