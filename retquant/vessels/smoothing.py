@@ -23,6 +23,7 @@ _WINDOWS = (
     (_WINDOW, 1.0),
     (3.0, 1.5),
 )  # and the share of the error that it may reach: bends of few calibres too
+_FEWEST_SCATTERED = 50  # points: their quartile is known to a few hundredths of a pixel
 _ROUNDS = 14  # wavelengths shrink by the root of two each: from 60 calibres to less than one
 
 
@@ -81,6 +82,22 @@ def smooth_within_error(
         part = np.concatenate([[0], np.cumsum(np.diff(starts)[active])]).astype(np.intp)
         curve[at] = smooth(data[at], weight[at], part, penalty=strength(wavelength[at]))
     return curve
+
+
+def scatter(
+    data: np.ndarray, weight: np.ndarray, starts: np.ndarray, *, wavelength: np.ndarray, counted: np.ndarray
+) -> float:
+    """How far the well measured points of the `counted` (B,) curves lie from smooth ones; 0 of too few points.
+
+    A curve is smooth without waves of less than `wavelength` (B,) points. The lower quartile of the distances is
+    taken: corners, of which the smooth curve falls short, are the largest of them.
+    """
+    which = owner(starts)
+    known = (weight > 0.5) & (weight < 2) & counted[which]
+    if np.count_nonzero(known) < _FEWEST_SCATTERED:
+        return 0.0
+    away = data - smooth(data, weight, starts, penalty=strength(wavelength)[which])
+    return float(np.percentile(np.hypot(*away[known].T), 25))
 
 
 def frame(curve: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
