@@ -38,7 +38,7 @@ _STAIRS = (2.0, 2.0, 0.8)  # of a one-bit mask's error, allowed in turn while it
 _STAIRS_PX = 10.0  # waves of stairs that are told from bends of the vessel
 _SMOOTH_PX = 0.0175  # scatter that is no stairs, and how much error each pixel of it beyond that stands for
 _PER_SCATTER = 12.0
-_MOST_PX = 0.3  # of error
+_MOST_PX = 0.175  # of error
 _DOUBTS_PX = (0.1, 0.05)  # about an edge, when stairs are made out first and last
 
 
@@ -208,6 +208,8 @@ def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> Lines:
     found = centred(lines, target)
     weight = _pinned(lines, found.weight)
     wavelength = lines.calibre / lines.step
+    if not target.is_hard:
+        error_px = max(error_px, _stairs_left(lines, found, weight))
 
     def fitted(offset: np.ndarray, error: float) -> np.ndarray:
         return smooth_within_error(
@@ -221,7 +223,7 @@ def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> Lines:
         )
 
     if not target.is_hard:
-        return replace(lines, points=fitted(found.offset, max(error_px, _stairs_left(lines, found, weight))))
+        return replace(lines, points=fitted(found.offset, error_px))
     curve = fitted(found.offset, _STAIRS[0] * error_px)
     half = smooth_width(found.width, lines.starts) / 2
     for share, doubt in zip(_STAIRS[1:], _DOUBTS_PX, strict=True):
@@ -236,7 +238,10 @@ def _stairs_left(lines: Lines, found: Profiles, weight: np.ndarray) -> float:
 
     A mask drawn with one bit and then turned or resampled is a map of coverage, but of stairs. Its middle scatters by
     0.018 to 0.036 px about curves without waves of less than 10 px; that of vessels drawn anti-aliased by 0.008 px
-    at most, corners and all.
+    at most, corners and all. On one eye of each data set of
+    `benchmarks.real_masks`, what is so allowed took the median change of tortuosity from 25 to 7 % at a turn by 30
+    degrees, from 74 to 9 % at 1.4 times the size and from 8 to 9 % at 0.7 times. More than `_MOST_PX`
+    would flatten arcs.
     """
     counted = np.diff(lines.starts) * lines.step > 2 * _STAIRS_PX
     wavelength = np.maximum(_STAIRS_PX, 2 * lines.calibre) / lines.step
