@@ -237,7 +237,7 @@ def _stairs_left(lines: Lines, found: Profiles, weight: np.ndarray) -> float:
     """Pixels of error that stairs leave in the middle of a map that is not one bit; 0 or less where there are none.
 
     A mask drawn with one bit and then turned or resampled is a map of coverage, but of stairs. Its middle scatters by
-    0.018 to 0.036 px about curves without waves of less than 10 px; that of vessels drawn anti-aliased by 0.008 px
+    0.017 to 0.036 px about curves without waves of less than 10 px; that of vessels drawn anti-aliased by 0.008 px
     at most, corners and all. On one eye of each data set of
     `benchmarks.real_masks`, what is so allowed took the median change of tortuosity from 25 to 7 % at a turn by 30
     degrees, from 74 to 9 % at 1.4 times the size and from 8 to 9 % at 0.7 times. More than `_MOST_PX`
