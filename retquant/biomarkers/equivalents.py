@@ -220,7 +220,9 @@ def _reaches(view: View) -> tuple[np.ndarray, np.ndarray]:
     at_inner = distance <= zone.inner_px + EDGE_PX  # type: ignore[attr-defined]
     at_circle = distance >= zone.outer_px - EDGE_PX  # type: ignore[attr-defined]
     kind = np.stack([graph.nodes.kind[graph.source], graph.nodes.kind[graph.target]], axis=1)
-    is_open = kind != BRANCH  # a trunk that divides beside the circle comes in once, not again by each daughter
+    is_open = (
+        kind != BRANCH
+    )  # a trunk that divides beside the circle comes in once, not again by each daughter
     return at_inner & is_open, (at_circle | (kind == BORDER) & ~at_inner) & is_open
 
 

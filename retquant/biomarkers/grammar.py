@@ -54,7 +54,15 @@ BIOMARKERS = (
     *("area", "diameter_vertical", "diameter_horizontal", "ovality", "torsion"),
     *("vertical", "horizontal", "width", "width_min_clock_hour", "isnt_rule", "disc_area_ratio"),
     *("fovea_distance", "fovea_angle", "arcade_angle", "arcade_parabola_a"),
-    *("fov_fraction", "illumination_uniformity", "clipped_fraction", "sharpness", "noise", "blockiness", "score"),
+    *(
+        "fov_fraction",
+        "illumination_uniformity",
+        "clipped_fraction",
+        "sharpness",
+        "noise",
+        "blockiness",
+        "score",
+    ),
     *("vessel_sharpness", "vessel_contrast_to_noise"),
     *("zone_b_visible", "zone_c_visible", "fovea_visible", "parafovea_visible", "perifovea_visible"),
 )

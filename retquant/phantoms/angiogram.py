@@ -19,7 +19,10 @@ _DEEP_CELLS_MM = 0.04  # between the meshes of the net below
 _BEAM = (
     0.4  # of a sample's pitch; no vessel's radius looks smaller: blood anywhere in the beam decorrelates it
 )
-_PIT, _DEEP_PIT = 0.1, 0.7  # share of the vessels' signal and of the deep net's that is missing next to the fovea
+_PIT, _DEEP_PIT = (
+    0.1,
+    0.7,
+)  # share of the vessels' signal and of the deep net's that is missing next to the fovea
 _RING_FLOW = 0.6  # signal of the ring round the fovea, as a share of a wide vessel's
 _CONTROLS = 9  # a side of the grids whose interpolation changes slowly over the field
 

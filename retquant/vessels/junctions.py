@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import networkx as nx
 import numpy as np
@@ -48,11 +50,15 @@ class Arm:
 
 
 def _fitted_direction(points: np.ndarray) -> np.ndarray:
-    centred = points - points.mean(axis=0)
-    along = np.linspace(-1.0, 1.0, len(points))
-    slope = along @ centred
-    norm = float(np.hypot(*slope))
+    slope = _even(len(points)) @ points  # the places add up to nothing, so the points need no centring
+    norm = math.hypot(*slope)
     return slope / norm if norm > 0 else np.full(2, np.nan)
+
+
+@lru_cache(maxsize=256)
+def _even(count: int) -> np.ndarray:
+    """(count,) places from -1 to 1."""
+    return np.linspace(-1.0, 1.0, count)
 
 
 def meeting_point(arms: Sequence[np.ndarray], *, skeleton_node: np.ndarray, radius: float) -> np.ndarray:
@@ -62,19 +68,26 @@ def meeting_point(arms: Sequence[np.ndarray], *, skeleton_node: np.ndarray, radi
     the axes meet. `arms` holds (P, 2) points of each arm away from the junction. Falls back on
     `skeleton_node` where the lines are too parallel to meet or meet farther off than two and a half radii.
     """
-    normal_matrix, right = np.zeros((2, 2)), np.zeros(2)
+    # the 2 x 2 normal equations by hand: thousands of them an image, and a library call costs more than the sums
+    rows, both, cols, right_row, right_col = 0.0, 0.0, 0.0, 0.0, 0.0
     used = 0
     for points in arms:
         direction = _fitted_direction(points) if len(points) >= 3 else np.full(2, np.nan)
         if not np.isfinite(direction).all():
             continue
-        across = np.eye(2) - np.outer(direction, direction)
-        normal_matrix += across
-        right += across @ points.mean(axis=0)
+        along_row, along_col = float(direction[0]), float(direction[1])
+        row, col = points.mean(axis=0).tolist()
+        rows += 1 - along_row**2
+        both -= along_row * along_col
+        cols += 1 - along_col**2
+        right_row += (1 - along_row**2) * row - along_row * along_col * col
+        right_col += (1 - along_col**2) * col - along_row * along_col * row
         used += 1
-    if used < 2 or np.linalg.eigvalsh(normal_matrix)[0] < 0.03 * used:
+    least = (rows + cols) / 2 - math.hypot((rows - cols) / 2, both)  # the lesser eigenvalue
+    if used < 2 or least < 0.03 * used:
         return skeleton_node
-    point = np.linalg.solve(normal_matrix, right)
+    scale = rows * cols - both**2
+    point = np.array([cols * right_row - both * right_col, rows * right_col - both * right_row]) / scale
     return point if np.hypot(*(point - skeleton_node)) <= 2.5 * radius + 1.0 else skeleton_node
 
 
