@@ -249,19 +249,22 @@ def _trunk_calibre(view: View, segment: int) -> float:
 
 
 def _calibre_before(view: View, segment: int) -> float:
-    """Median of the samples over three calibres of the whole vessel round the place where the zone cuts it."""
-    graph, whole = view.graph, view.whole
+    """Median of the samples over three calibres of the whole vessel before the place where the zone cuts it."""
+    graph, whole, zone = view.graph, view.whole, view.extent.region
     run = graph.segment(segment)
     ends = graph.points[[run.start, run.stop - 1]]
-    place = ends[np.argmin(view.extent.region.distance(ends))]  # type: ignore[attr-defined]
-    away = np.hypot(*(whole.points - place).T)
-    nearest = int(np.argmin(away))
-    same = whole.segment(int(np.searchsorted(whole.starts, nearest, side="right") - 1))
-    known = np.isfinite(whole.calibre[same])
-    calibre, away = whole.calibre[same][known], away[same][known]
-    if not len(calibre):
+    place = ends[np.argmin(zone.distance(ends))]  # type: ignore[attr-defined]
+    # on the disc's side alone: the nearest point may be a daughter's where the trunk divides on the very circle
+    before = np.flatnonzero(zone.distance(whole.points) <= zone.inner_px + 0.5)  # type: ignore[attr-defined]
+    if not len(before):
         return math.nan
-    samples = calibre[away <= 3 * np.median(calibre)]
+    away = np.hypot(*(whole.points[before] - place).T)
+    owner = np.searchsorted(whole.starts, before, side="right") - 1
+    same = (owner == owner[np.argmin(away)]) & np.isfinite(whole.calibre[before])
+    if not same.any():
+        return math.nan
+    calibre = whole.calibre[before][same]
+    samples = calibre[away[same] <= 3 * np.median(calibre)]
     return float(np.median(samples)) if len(samples) >= MINIMUM_SAMPLES // 2 else math.nan
 
 
