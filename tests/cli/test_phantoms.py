@@ -97,7 +97,14 @@ def test_an_interrupt_leaves_no_manifest_and_the_same_command_goes_on(tmp_path: 
         *(sys.executable, "-m", "retquant", "phantoms", "make", "eyes", "--people", "14", "--one-eyed", "1"),
         *("--size", "128", "--no-images", "--workers", "2", "-q"),
     ]
-    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True)
+    running = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        # a shell starts jobs in the background deaf to Ctrl-C, and their children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     notes = tmp_path / "eyes" / ".making"
     for _ in range(1200):
         if len(list(notes.glob("P*.json"))) >= 1:

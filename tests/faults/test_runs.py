@@ -33,6 +33,11 @@ from retquant.tables.upkeep import remove_images, sweep  # noqa: E402
 SIZE_LIMIT = 16_384  # bytes; a part of a few images is smaller, the artifact below is larger
 
 
+def listen_to_interrupts() -> None:
+    """A shell starts jobs in the background deaf to Ctrl-C, and their children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def driver(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A run of 12 images on two workers in a process group of its own, once it has committed something."""
@@ -45,6 +50,7 @@ def driver(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=listen_to_interrupts,
         env=os.environ | {"PYTHONPATH": paths},
     )
     assert process.stdout is not None
