@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from retquant.anatomy.anatomy import Anatomy
-from retquant.anatomy.regions import SECTORED, Quarter, Region, Window, place
+from retquant.anatomy.coverage import FULL, as_share
+from retquant.anatomy.regions import SECTORED, Quarter, Region, WholeField, Window, place
 
-Coverage = Callable[[str], np.ndarray]
-"""Structure -> (H, W) float32, share of each pixel that it covers."""
+Levels = Callable[[str], np.ndarray]
+"""Structure -> (H, W) uint8, share of each pixel that it covers, in parts of `FULL`."""
 
 
 class Canvas:
@@ -55,6 +56,8 @@ class RegionExtent:
         if self._rest is not None:
             whole, other = self._rest
             return whole.visible_area_px - other.visible_area_px
+        if isinstance(self.region, WholeField):
+            return self.region.area_px
         return float(self._canvas.pixels(self)[1].sum(dtype=np.float64))
 
     @cached_property
@@ -63,17 +66,26 @@ class RegionExtent:
         whole = self.region.area_px
         return min(1.0, self.visible_area_px / whole) if whole else 0.0
 
-    def covered_area_px(self, structure: str, structures: Iterable[str], coverage: Coverage) -> float:
+    def covered_area_px(self, structure: str, structures: Iterable[str], levels: Levels) -> float:
         """Square pixels of a structure in the region and the field, measured for all `structures` at once."""
         if self._rest is not None:
-            whole, other = (part.covered_area_px(structure, structures, coverage) for part in self._rest)
+            whole, other = (part.covered_area_px(structure, structures, levels) for part in self._rest)
             return max(0.0, whole - other)
         if structure not in self._covered:
-            window, inside = self._canvas.pixels(self)
             for name in {structure, *structures}:
-                by_row = np.einsum("ij,ij->i", coverage(name)[window], inside)
-                self._covered[name] = float(by_row.sum(dtype=np.float64))
+                self._covered[name] = self._overlap(levels(name))
         return self._covered[structure]
+
+    def _overlap(self, levels: np.ndarray) -> float:
+        """Square pixels of a map of levels in the region and the field."""
+        if isinstance(self.region, WholeField):  # no pixel counts in part, so that whole numbers are added
+            import cv2
+
+            seen = cv2.bitwise_and(levels, levels, mask=self.region.fov.view(np.uint8))
+            return float(cv2.sumElems(seen)[0]) / FULL
+        window, inside = self._canvas.pixels(self)
+        by_row = np.einsum("ij,ij->i", as_share(levels[window]), inside)
+        return float(by_row.sum(dtype=np.float64))
 
     def computed(self) -> tuple[Window, np.ndarray]:
         """The window that holds the region, and each pixel's share inside region and field (float32)."""

@@ -12,7 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from retquant.anatomy.regions import Window
+from retquant.anatomy.coverage import FULL, as_share
+from retquant.anatomy.regions import WholeField, Window
 from retquant.biomarkers.box_counting import slope
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import biomarker
@@ -96,46 +97,41 @@ def lacunarities(share: np.ndarray, field: np.ndarray) -> np.ndarray:
 
 
 def _lacunarities_in(share: np.ndarray, rooms: list[np.ndarray]) -> np.ndarray:
-    import cv2
+    from retquant.biomarkers.gliding_boxes import box_lacunarity
 
-    found = np.full(len(BOX_SIZES), np.nan)
-    for index, (mass, room) in enumerate(zip(_boxes(share), rooms, strict=True)):
-        if not room.any():
-            continue
-        mean, spread = (float(figure[0, 0]) for figure in cv2.meanStdDev(mass, mask=room))
-        if mean > 0:
-            found[index] = 1 + (spread / mean) ** 2
-    return found
+    return np.array(
+        [box_lacunarity(cells, room, side) for (cells, side), room in zip(_cells(share), rooms, strict=True)]
+    )
 
 
 def _rooms(field: np.ndarray) -> list[np.ndarray]:
-    """K arrays uint8: whether each box lies in the field as a whole."""
-    held = zip(_boxes(field.astype(np.float32)), BOX_SIZES, strict=True)
-    return [(inside == size**2).astype(np.uint8) for inside, size in held]
-
-
-def _boxes(share: np.ndarray) -> Iterator[np.ndarray]:
-    """K arrays float32: what each box of each of `BOX_SIZES` holds, none where the map is smaller than the box."""
+    """K arrays uint8: whether the box that begins at a cell lies in the field as a whole."""
     import cv2
 
-    whole = cv2.integral(_halved(share))
+    rooms = []
+    for inside, side in _cells(field.astype(np.float32)):
+        held = cv2.erode((inside == 1).view(np.uint8), np.ones((side, side), np.uint8), anchor=(0, 0))
+        height, width = (max(0, extent - side + 1) for extent in inside.shape)
+        rooms.append(held[:height, :width])
+    return rooms
+
+
+def _cells(raster: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """For each of `BOX_SIZES` the map (H, W) float32 in steps of its glide, and how many steps a box has to a side."""
     for size in BOX_SIZES:
-        if size < 2 * STEPS_PER_BOX:
-            last = max(0, share.shape[0] - size + 1), max(0, share.shape[1] - size + 1)
-            summed = cv2.boxFilter(share, -1, (size, size), anchor=(0, 0), normalize=False)
-            yield summed[: last[0], : last[1]]
-        else:  # steps of two pixels or more: half the resolution holds the same boxes
-            half, step = size // 2, size // STEPS_PER_BOX // 2
-            height = whole[half::step] - whole[:-half:step]
-            yield 4 * (height[:, half::step] - height[:, :-half:step]).astype(np.float32)
+        if size > STEPS_PER_BOX:
+            raster = _halved(raster)
+        yield raster, min(size, STEPS_PER_BOX)
 
 
 def _halved(raster: np.ndarray) -> np.ndarray:
-    """A map (H, W) of even sides at half the resolution, each pixel the mean of four."""
+    """A map (H, W) at half the resolution, each pixel the mean of four; an odd row or column at the end is left out."""
     import cv2
 
-    height, width = raster.shape
-    return cv2.resize(raster, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    height, width = (extent // 2 for extent in raster.shape)
+    if not height or not width:
+        return np.zeros((height, width), raster.dtype)
+    return cv2.resize(raster[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _lacunarities(view: View) -> np.ndarray | Measurement:
@@ -214,22 +210,28 @@ def _box(view: View) -> Window:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _resized(image: np.ndarray, view: View, method: int) -> np.ndarray:
-    """The map in the field's window, on the raster; both sides are even."""
-    import cv2
-
-    cut = np.ascontiguousarray(image[_window(view)])
-    height, width = (max(2, 2 * round(extent * _scale(view) / 2)) for extent in cut.shape)
-    return cv2.resize(cut, (width, height), interpolation=method)
+def _raster_shape(view: View) -> tuple[int, int]:
+    """Height and width of the raster over the field's window; both are even."""
+    height, width = (max(2, 2 * round((part.stop - part.start) * _scale(view) / 2)) for part in _window(view))
+    return height, width
 
 
 def _raster(view: View) -> np.ndarray:
     """(H, W) float32 coverage by the structure inside the field of view, the field `FIELD_PX` across."""
     import cv2
 
-    method = cv2.INTER_AREA if _scale(view) < 1 else cv2.INTER_LINEAR
-    share = _resized(view.workspace.coverage(view.structure), view, method)
-    share[_of_region(view.workspace.view(view.structure, "fov")).shared("weight", _region) == 0] = 0
+    from retquant.biomarkers.shrinking import shrink
+
+    levels, (height, width) = (
+        view.workspace.coverage_levels(view.structure)[_window(view)],
+        _raster_shape(view),
+    )
+    if _scale(view) < 1:
+        share = shrink(levels, (height, width), FULL)
+    else:
+        share = cv2.resize(as_share(levels), (width, height), interpolation=cv2.INTER_LINEAR)
+    field = _of_region(view.workspace.view(view.structure, "fov"))
+    share *= field.shared("weight", _region)  # of whole pixels, 0 or 1
     return share
 
 
@@ -237,11 +239,17 @@ def _region(view: View) -> np.ndarray:
     """(H, W) float32 share of a raster pixel's middle in the region, 0 outside the field of view."""
     import cv2
 
-    fov = view.inputs.fov
-    window, share = view.extent.region.coverage((fov.shape[0], fov.shape[1]))
-    region = np.zeros(fov.shape, np.float32)
-    np.multiply(share, fov[window], out=region[window])
-    return _resized(region, view, cv2.INTER_NEAREST)
+    def at_middles(picture: np.ndarray) -> np.ndarray:
+        height, width = _raster_shape(view)
+        return cv2.resize(picture[_window(view)], (width, height), interpolation=cv2.INTER_NEAREST)
+
+    field = at_middles(view.inputs.fov.view(np.uint8)).astype(np.float32)
+    if isinstance(view.extent.region, WholeField):
+        return field
+    window, share = view.extent.region.coverage((view.inputs.fov.shape[0], view.inputs.fov.shape[1]))
+    region = np.zeros(view.inputs.fov.shape, np.float32)
+    region[window] = share
+    return field * at_middles(region)
 
 
 def _of_region(view: View) -> View:

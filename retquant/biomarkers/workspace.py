@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retquant.anatomy.anatomy import Anatomy
-from retquant.anatomy.coverage import coverage
+from retquant.anatomy.coverage import as_share, coverage_levels
 from retquant.anatomy.regions import SECTORED
 from retquant.biomarkers.extent import Canvas, RegionExtent
 from retquant.vessels.clip import clip, long_enough, segment_calibre
@@ -58,7 +58,7 @@ class Workspace:
         self._views: dict[tuple[str, str, str | None], View] = {}
         self._canvas = Canvas(inputs.anatomy, inputs.fov)
         self._regions: dict[tuple[str, str | None], RegionExtent] = {}
-        self._coverage: dict[str, np.ndarray] = {}
+        self._levels: dict[str, np.ndarray] = {}
 
     def view(self, structure: str, region: str = "fov", sector: str | None = None) -> View:
         """One structure in one region; a vessel's graph must be among the inputs once it is looked at."""
@@ -83,9 +83,13 @@ class Workspace:
 
     def coverage(self, structure: str) -> np.ndarray:
         """(H, W) float32, share of each pixel that a structure covers."""
-        if structure not in self._coverage:
-            self._coverage[structure] = coverage(self.inputs.segmentation.targets[structure])
-        return self._coverage[structure]
+        return as_share(self.coverage_levels(structure))
+
+    def coverage_levels(self, structure: str) -> np.ndarray:
+        """(H, W) uint8, the same in parts of 255: all that is kept, since a map of floats takes its time to fill."""
+        if structure not in self._levels:
+            self._levels[structure] = coverage_levels(self.inputs.segmentation.targets[structure])
+        return self._levels[structure]
 
 
 class View:
@@ -130,7 +134,7 @@ class View:
     @cached_property
     def vessel_area_px(self) -> float:
         """Area of the structure in the region, at sub-pixel precision."""
-        return self.extent.covered_area_px(self.structure, self.inputs.graphs, self.workspace.coverage)
+        return self.extent.covered_area_px(self.structure, self.inputs.graphs, self.workspace.coverage_levels)
 
     @cached_property
     def length_px(self) -> float:

@@ -1,0 +1,46 @@
+"""A large map of 8 bits made smaller, each new pixel the mean of what it covers, without the map in floats between.
+
+The map in floats of an image of eight million pixels takes longer to be given its memory than to be averaged.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+def shrink(levels: np.ndarray, shape: tuple[int, int], full: int) -> np.ndarray:
+    """(h, w) float32 means of levels (H, W) uint8 over H / h x W / w pixels each, in parts of `full`."""
+    (rows, down), (columns, across) = (_shares(*sizes) for sizes in zip(levels.shape, shape, strict=True))
+    out = np.empty(shape, np.float32)
+    _average(levels, rows, down / np.float32(full), columns, across, out)
+    return out
+
+
+def _shares(size: int, fewer: int) -> tuple[np.ndarray, np.ndarray]:
+    """(fewer,) first old pixel under each new one, and (K, fewer) share of the new one in each old one from there."""
+    edges = np.arange(fewer + 1) * (size / fewer)
+    first = np.minimum(edges[:-1].astype(np.int32), size - 1)
+    begin = first + np.arange(int(np.ceil(size / fewer)) + 1)[:, None]
+    inside = np.minimum(edges[1:], begin + 1) - np.maximum(edges[:-1], begin)
+    share = np.where(begin < size, np.maximum(inside, 0.0), 0.0)
+    return first, (share / share.sum(axis=0)).astype(np.float32)
+
+
+@njit(nogil=True)
+def _average(levels, rows, down, columns, across, out):  # type: ignore[no-untyped-def]
+    # a row's mean of the old rows under it, with room for shares of nothing beyond the last column
+    line = np.empty(levels.shape[1] + len(across), np.float32)
+    for r in range(len(out)):
+        line[:] = 0.0
+        for k in range(len(down)):
+            weight = down[k, r]
+            if weight > 0.0:
+                old = levels[rows[r] + k]
+                for c in range(len(old)):
+                    line[c] += weight * old[c]
+        new = out[r]
+        new[:] = 0.0
+        for k in range(len(across)):
+            for c in range(len(new)):
+                new[c] += across[k, c] * line[columns[c] + k]
