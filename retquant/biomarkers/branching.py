@@ -84,11 +84,16 @@ def _inside(view: View, values: np.ndarray) -> np.ndarray:
     return np.asarray(values[view.bifurcation_is_inside], float)
 
 
+def _calibres(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """d0, d1 >= d2 of all bifurcations of the whole graph, (J,) pixels each."""
+    found = view.whole.bifurcations
+    return found.parent_calibre, found.daughter_calibre.max(axis=1), found.daughter_calibre.min(axis=1)
+
+
 def _diameters(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """d0, d1 >= d2 of the bifurcations inside the region, (J,) pixels each."""
-    inside = view.whole.bifurcations
-    daughters = _inside(view, inside.daughter_calibre)
-    return _inside(view, inside.parent_calibre), daughters.max(axis=1), daughters.min(axis=1)
+    parent, wider, narrower = (_inside(view, calibre) for calibre in _calibres(view))
+    return parent, wider, narrower
 
 
 @biomarker(
@@ -150,19 +155,25 @@ def area_ratio(view: View) -> np.ndarray:
 
 
 def _exponents(view: View) -> np.ndarray:
+    """(J,) x of d0^x = d1^x + d2^x of the bifurcations inside the region, solved once for the whole graph."""
+    whole = view.workspace.view(view.structure, "fov")
+    return _inside(view, whole.shared("exponents", lambda whole: solve_exponents(*_calibres(whole))))
+
+
+def solve_exponents(parent: np.ndarray, wider: np.ndarray, narrower: np.ndarray) -> np.ndarray:
     """(J,) x of d0^x = d1^x + d2^x, by bisection; inf where d1 >= d0, NaN where a calibre is missing."""
-    parent, wider, narrower = _diameters(view)
     known = np.isfinite(parent) & np.isfinite(wider) & np.isfinite(narrower)
     exponent = np.where(known & (wider >= parent), np.inf, np.nan)
     solvable = known & (wider < parent)
     if solvable.any():
-        first, second = wider[solvable] / parent[solvable], narrower[solvable] / parent[solvable]
-        low, high = np.zeros(len(first)), np.ones(len(first))
-        while (open_ended := first**high + second**high > 1).any():
+        # powers by their logarithms, which are taken once
+        logs = np.log(np.stack([wider[solvable], narrower[solvable]]) / parent[solvable])
+        low, high = np.zeros(logs.shape[1]), np.ones(logs.shape[1])
+        while (open_ended := np.exp(high * logs).sum(axis=0) > 1).any():
             high[open_ended] *= 2
         for _ in range(60):
             middle = (low + high) / 2
-            above = first**middle + second**middle > 1
+            above = np.exp(middle * logs).sum(axis=0) > 1
             low, high = np.where(above, middle, low), np.where(above, high, middle)
         exponent[solvable] = (low + high) / 2
     return exponent

@@ -50,37 +50,37 @@ def tortuosity_hart1(view: View) -> np.ndarray:
 @per_segment(unit="rad", reference="Hart1999")
 def tortuosity_hart2(view: View) -> np.ndarray:
     """Total curvature of a segment, the integral of |curvature| along it."""
-    return _entering(view, _along(view.graph, np.abs(view.graph.curvature)))
+    return _entering(view, _turning(view))
 
 
 @per_segment(unit="1/mm", reference="Hart1999")
 def tortuosity_hart3(view: View) -> np.ndarray:
     """Total squared curvature of a segment, the integral of curvature squared along it."""
-    return _entering(view, _along(view.graph, view.graph.curvature**2))
+    return _entering(view, _bending(view))
 
 
 @per_segment(unit="1/mm", reference="Hart1999")
 def tortuosity_hart4(view: View) -> np.ndarray:
     """Total curvature of a segment divided by its arc length."""
-    return _entering(view, _along(view.graph, np.abs(view.graph.curvature)) / view.graph.arc_length)
+    return _entering(view, _turning(view) / view.graph.arc_length)
 
 
 @per_segment(unit="1/mm2", reference="Hart1999")
 def tortuosity_hart5(view: View) -> np.ndarray:
     """Total squared curvature of a segment divided by its arc length."""
-    return _entering(view, _along(view.graph, view.graph.curvature**2) / view.graph.arc_length)
+    return _entering(view, _bending(view) / view.graph.arc_length)
 
 
 @per_segment(unit="1/mm", reference="Hart1999")
 def tortuosity_hart6(view: View) -> np.ndarray:
     """Total curvature of a segment divided by its chord."""
-    return _entering(view, _along(view.graph, np.abs(view.graph.curvature)) / _chord(view.graph))
+    return _entering(view, _turning(view) / _chord(view.graph))
 
 
 @per_segment(unit="1/mm2", reference="Hart1999")
 def tortuosity_hart7(view: View) -> np.ndarray:
     """Total squared curvature of a segment divided by its chord."""
-    return _entering(view, _along(view.graph, view.graph.curvature**2) / _chord(view.graph))
+    return _entering(view, _bending(view) / _chord(view.graph))
 
 
 @per_segment(unit="mm-0.75", reference="Trucco2010")
@@ -89,7 +89,7 @@ def tortuosity_trucco(view: View) -> np.ndarray:
 
     The high power makes it a measure of the sharpest bends rather than of all.
     """
-    return _entering(view, _along(view.graph, view.graph.curvature**4) ** 0.25)
+    return _entering(view, _along(view, (view.graph.curvature**2) ** 2) ** 0.25)
 
 
 @per_segment(unit="1/mm", reference="Grisan2008", aliases=("tortuosity density",))
@@ -175,16 +175,23 @@ class Pieces:
 
 
 def find_pieces(view: View) -> Pieces:
-    """Cut each segment where its curvature changes sign, outside a dead-band."""
+    """Cut each segment where its curvature changes sign, outside a dead-band; done once a view."""
+    pieces: Pieces = view.shared("pieces", _cut_into_pieces)
+    return pieces
+
+
+def _cut_into_pieces(view: View) -> Pieces:
     graph = view.graph
     segment = _segment_of(graph)
     sign = np.sign(graph.curvature) * (np.abs(graph.curvature) >= DEAD_BAND / _width(view)[segment])
-    turn = graph.curvature * _integration_weights(graph)
     runs = _runs(sign, segment)
     if len(runs):
-        small = np.abs([turn[start:stop].sum() for start, stop in runs]) < LEAST_TURN
-        for start, stop in runs[small]:
-            sign[start:stop] = 0
+        turn = np.append(
+            graph.curvature * _integration_weights(view), 0.0
+        )  # so that a run may end where all do
+        small = runs[np.abs(np.add.reduceat(turn, runs.ravel())[::2]) < LEAST_TURN]
+        opens = np.bincount(small[:, 0], minlength=len(turn)) - np.bincount(small[:, 1], minlength=len(turn))
+        sign[np.cumsum(opens)[:-1] > 0] = 0
         runs = _runs(sign, segment)
     same_segment = segment[runs[1:, 0]] == segment[runs[:-1, 0]] if len(runs) else np.zeros(0, bool)
     # the curvature passes through zero midway between the last point of one sign and the first of the other
@@ -235,14 +242,31 @@ def _segment_of(graph: VesselGraph) -> np.ndarray:
     return np.repeat(np.arange(len(graph)), np.diff(graph.starts))
 
 
-def _integration_weights(graph: VesselGraph) -> np.ndarray:
+def _integration_weights(view: View) -> np.ndarray:
     """(P,) trapezoid rule along each segment."""
-    before = np.roll(graph.steps, 1)  # zero at each segment's first point, since no step joins two segments
-    return (before + graph.steps) / 2
+    steps = view.graph.steps
+    weights: np.ndarray = view.shared(
+        # before a segment's first point there is no step, since none joins two segments
+        "integration_weights",
+        lambda _: (np.roll(steps, 1) + steps) / 2,
+    )
+    return weights
 
 
-def _along(graph: VesselGraph, values: np.ndarray) -> np.ndarray:
-    return _sum(graph, values * _integration_weights(graph))
+def _turning(view: View) -> np.ndarray:
+    """(B,) integral of |curvature|."""
+    total: np.ndarray = view.shared("turning", lambda view: _along(view, np.abs(view.graph.curvature)))
+    return total
+
+
+def _bending(view: View) -> np.ndarray:
+    """(B,) integral of curvature squared."""
+    total: np.ndarray = view.shared("bending", lambda view: _along(view, view.graph.curvature**2))
+    return total
+
+
+def _along(view: View, values: np.ndarray) -> np.ndarray:
+    return _sum(view.graph, values * _integration_weights(view))
 
 
 def _sum(graph: VesselGraph, values: np.ndarray) -> np.ndarray:
