@@ -45,7 +45,8 @@ def _inside(view: View) -> np.ndarray:
 def count_av_crossings(artery: View, _vein: View) -> float:
     """Number of points at which an artery and a vein cross.
 
-    Vessels that touch and part on the same side do not cross.
+    Vessels that touch and part on the same side do not cross, nor does one that ends inside the other. Where a vessel
+    divides inside the other, that is one crossing.
     """
     return float(np.count_nonzero(_inside(artery)))
 
@@ -74,6 +75,7 @@ def av_nicking(artery: View, _vein: View) -> np.ndarray | Measurement:
     if not inside.any():
         return missing("no_crossing")
     found = av_crossings(artery.workspace)
-    if not (found.vein_calibre[inside] >= LEAST_CALIBRE_PX).any():
+    is_wide = (found.vein_calibre >= LEAST_CALIBRE_PX) | np.isfinite(found.nicking)
+    if not is_wide[inside].any():
         return missing("resolution_too_low")
     return np.asarray(found.nicking[inside], float)

@@ -1,10 +1,8 @@
 """Where an artery's centre line crosses a vein's, and how wide both are there.
 
 Both graphs are of one image, each built from its own mask. Where labels interrupt one vessel under the other, its
-graph bridges the gap (`vessels.gaps`), and the crossing is found on the bridge. Centre lines may meet several times
-in one place, or run on top of each other where both masks claim one vessel. So a vein is followed from where it meets
-the artery, both ways, until it is clear of it: it has crossed if it comes clear on different sides, and all that lies
-between is one crossing.
+graph bridges the gap (`vessels.gaps`), and the crossing is found on the bridge. Two vessels cross where each passes
+the other (`vessels.passing`).
 
 Shapes: X crossings, P points of a graph.
 """
@@ -12,12 +10,14 @@ Shapes: X crossings, P points of a graph.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from retquant.vessels.clip import segment_calibre
 from retquant.vessels.graph import VesselGraph
-from retquant.vessels.packing import arc_positions, owner
+from retquant.vessels.packing import arc_positions, middle, owner
+from retquant.vessels.passing import Obstacle, Walks
 
 BESIDE_CALIBRES = 0.25
 """The vein beside the artery: up to this many of its calibres from the artery's edge."""
@@ -32,8 +32,8 @@ LEAST_CALIBRE_PX = 4.0
 """Under this width a quarter of a calibre beside the artery is less than the map's own blur."""
 
 _LOCAL_CALIBRES = 3.0  # to either side of the crossing, for a vessel's own calibre there
-_FARTHEST = 8.0  # half the sum of the calibres: two vessels that cross at 7 degrees are clear by then
 _WINDOW = 5  # positions at which a stretch of the vein is read
+_STRETCHES = np.stack([np.linspace(*stretch, _WINDOW) for stretch in ((0.0, BESIDE_CALIBRES), AWAY_CALIBRES)])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -108,7 +108,10 @@ def _intersections(first: VesselGraph, second: VesselGraph) -> np.ndarray:
         graph.points[begin + 1] - at for graph, begin, at in zip((first, second), starts, here, strict=True)
     ]
     reach = sum(float(graph.steps.max()) for graph in (first, second)) / 2
-    trees = [cKDTree(at + step / 2) for at, step in zip(here, run, strict=True)]
+    trees = [
+        cKDTree(at + step / 2, balanced_tree=False, compact_nodes=False)
+        for at, step in zip(here, run, strict=True)
+    ]
     near = trees[0].sparse_distance_matrix(trees[1], reach + 1e-9, output_type="ndarray")
     i, j = near["i"], near["j"]
     apart, along, across = here[1][j] - here[0][i], run[0][i], run[1][j]
@@ -121,53 +124,51 @@ def _intersections(first: VesselGraph, second: VesselGraph) -> np.ndarray:
     return np.column_stack([starts[0][i], starts[1][j], share, other])[meets]
 
 
+class _Place(NamedTuple):
+    """Meetings between which no vessel is clear of the other."""
+
+    exits: set[tuple[str, int, frozenset[int]]]  # what is passed, and where the other vessel is clear of it
+    meetings: list[
+        tuple[int, int, int, int, float, float]
+    ]  # segments, points and arc positions, artery first
+
+
 def _changes_of_side(
     artery: VesselGraph, vein: VesselGraph, arcs: list[np.ndarray], step: np.ndarray
 ) -> list[tuple[int, int, float, float]]:
-    """Artery point, vein point and both arc positions of each crossing."""
+    """Artery point, vein point and both arc positions of each crossing.
+
+    Each vessel must pass the other. Meetings between which a vessel is not clear of the other are one crossing, of
+    the widest vein and artery that meet there, in the middle.
+    """
     widths = _typical(artery), _typical(vein)
     owners = owner(artery.starts), owner(vein.starts)
-    held: dict[tuple[int, int, int, int], list[tuple[int, int, float, float]]] = {}
+    walks = Walks.over(artery), Walks.over(vein)
+    groups: list[_Place] = []
     for first, second, share, other in sorted(map(tuple, step.tolist())):
         i, j = int(first), int(second)
-        pair = int(owners[0][i]), int(owners[1][j])
-        exits = _clear_of(artery, vein, pair, j, clear=(widths[0][pair[0]] + widths[1][pair[1]]) / 2)
-        if exits is not None:
-            at = arcs[0][i] + share * artery.steps[i], arcs[1][j] + other * vein.steps[j]
-            held.setdefault((*pair, *exits), []).append((i, j, float(at[0]), float(at[1])))
-    return [sorted(meets, key=lambda meet: meet[3])[len(meets) // 2] for meets in held.values()]
-
-
-def _clear_of(
-    artery: VesselGraph, vein: VesselGraph, pair: tuple[int, int], at: int, *, clear: float
-) -> tuple[int, int] | None:
-    """Points of the vein where it is `clear` pixels from the artery's line before and after point `at`.
-
-    None where both lie on one side, or where the vein is not clear within eight times that far (it shares the
-    artery's course) or ends too near to it.
-    """
-    line = artery.points[artery.segment(pair[0])]
-    along = artery.tangent[artery.segment(pair[0])]
-    run = vein.segment(pair[1])
-    count = int(_FARTHEST * clear / max(float(vein.steps[run].max()), 1e-9)) + 1
-    found, sides = [], []
-    for ahead in (
-        range(at, max(at - count, run.start - 1), -1),
-        range(at + 1, min(at + 1 + count, run.stop)),
-    ):
-        points = vein.points[list(ahead)]
-        apart = points[:, None] - line[None]
-        nearest = np.argmin((apart**2).sum(axis=2), axis=1)
-        away = apart[np.arange(len(points)), nearest]
-        distance = np.hypot(*away.T)
-        is_clear = distance >= clear / 2
-        if not is_clear.any() and (len(points) == count or distance[-1] < clear / 4):
-            return None
-        k = int(np.argmax(is_clear)) if is_clear.any() else len(points) - 1
-        turn = along[nearest[k], 0] * away[k, 1] - along[nearest[k], 1] * away[k, 0]
-        found.append(ahead[k])
-        sides.append(turn > 0)
-    return (found[0], found[1]) if sides[0] != sides[1] else None
+        a, v = int(owners[0][i]), int(owners[1][j])
+        across = float(widths[0][a]), float(widths[1][v])
+        by_vein = walks[1].passes(v, j, Obstacle.of(artery, a, calibre=across[0], other=across[1]))
+        if by_vein is None:
+            continue
+        by_artery = walks[0].passes(a, i, Obstacle.of(vein, v, calibre=across[1], other=across[0]))
+        if by_artery is None:
+            continue
+        at = arcs[0][i] + share * artery.steps[i], arcs[1][j] + other * vein.steps[j]
+        here = _Place(
+            {("artery", a, by_vein), ("vein", v, by_artery)}, [(a, v, i, j, float(at[0]), float(at[1]))]
+        )
+        for group in [group for group in groups if group.exits & here.exits]:
+            groups.remove(group)
+            here = _Place(group.exits | here.exits, group.meetings + here.meetings)
+        groups.append(here)
+    crossings = []
+    for group in groups:
+        a, v, *_ = max(group.meetings, key=lambda meet: (widths[1][meet[1]], widths[0][meet[0]]))
+        own = sorted((meet for meet in group.meetings if meet[:2] == (a, v)), key=lambda meet: meet[5])
+        crossings.append(own[len(own) // 2])
+    return [meet[2:] for meet in sorted(crossings)]
 
 
 def _typical(graph: VesselGraph) -> np.ndarray:
@@ -193,8 +194,8 @@ def _local_calibre(at: np.ndarray, width: np.ndarray, spacing: float, crossing: 
     """Pixels: median within three calibres of the crossing, NaN where there is no sample."""
     if not len(width):
         return np.nan
-    near = np.abs(at - crossing) <= _LOCAL_CALIBRES * float(np.median(width)) + spacing
-    return float(np.median(width[near])) if near.any() else np.nan
+    near = np.abs(at - crossing) <= _LOCAL_CALIBRES * middle(width) + spacing
+    return middle(width[near]) if near.any() else np.nan
 
 
 def _beside_and_away(
@@ -208,21 +209,19 @@ def _beside_and_away(
     vein: float,
 ) -> tuple[float, float]:
     """Pixels across the vein next to the artery and away from it; NaN where neither side has both."""
-    if not (np.isfinite(artery) and vein >= LEAST_CALIBRE_PX and angle >= LEAST_ANGLE_DEG):
+    if not (np.isfinite(artery) and np.isfinite(vein) and angle >= LEAST_ANGLE_DEG):
         return np.nan, np.nan
     edge = artery / 2 / np.sin(np.radians(angle))
-    sides = []
-    for sign in (-1.0, 1.0):
-        close, far = (
-            _read(at, width, crossing + sign * (edge + np.linspace(low, high, _WINDOW) * vein), spacing)
-            for low, high in ((0.0, BESIDE_CALIBRES), AWAY_CALIBRES)
-        )
-        sides.append((float(np.mean(close)), float(np.median(far))))
+    away_from = edge + _STRETCHES * vein
+    sides = _read(at, width, crossing + np.concatenate([-away_from, away_from]), spacing).reshape(
+        2, 2, _WINDOW
+    )
     kept = [side for side in sides if np.isfinite(side).all()]
     if not kept:
         return np.nan, np.nan
-    beside, away = np.mean(kept, axis=0)
-    return float(beside), float(away)
+    beside = sum(close.sum() for close, _ in kept) / (_WINDOW * len(kept))
+    away = sum(middle(far) for _, far in kept) / len(kept)
+    return (float(beside), float(away)) if away >= LEAST_CALIBRE_PX else (np.nan, np.nan)
 
 
 def _read(at: np.ndarray, width: np.ndarray, wanted: np.ndarray, spacing: float) -> np.ndarray:

@@ -116,6 +116,28 @@ def test_vessels_that_touch_and_part_on_the_same_side_do_not_cross(inputs_of):
     assert measure(inputs_of(changing), [COUNT])[COUNT].value == 1.0
 
 
+@pytest.mark.parametrize("kind", ["artery", "vein"])
+@pytest.mark.parametrize(("beyond", "count"), [(2.5, 0.0), (5.5, 1.0)])
+def test_a_vessel_that_ends_inside_the_other_does_not_cross_it(inputs_of, kind, beyond, count):
+    lines = [[(50, 100), (450, 100)], [(250, 20), (250, 100 + beyond)]]
+    shape = two_lines(*(lines if kind == "vein" else lines[::-1]))  # both are 8 px wide
+    assert measure(with_graphs(inputs_of(shape, draw=True)), [COUNT])[COUNT].value == count
+
+
+@pytest.mark.parametrize("joint", [96.0, 98.0, 100.0, 102.0, 104.0])
+@pytest.mark.parametrize("kind", ["artery", "vein"])
+def test_a_vessel_that_divides_inside_the_other_crosses_it_once(inputs_of, kind, joint):
+    fork = [[(250, 20), (250, joint)], [(250, joint), (150, 200)], [(250, joint), (350, 200)]]
+    other = {"artery": "vein", "vein": "artery"}[kind]
+    tubes = {
+        kind: tuple(Tube(points=np.array(arm, float), diameter=8.0) for arm in fork),
+        other: (Tube(points=np.array([(50.0, 100.0), (450.0, 100.0)]), diameter=16.0),),
+    }
+    inputs = with_graphs(inputs_of(Shape(name="fork", size=SIZE, tubes=tubes), draw=True))
+    assert len(inputs.graphs[kind].bifurcations.position) == 1
+    assert measure(inputs, [COUNT])[COUNT].value == 1.0
+
+
 def test_a_vessel_that_crosses_twice_far_apart_counts_twice(inputs_of):
     inputs = inputs_of(two_lines([(50, 100), (450, 100)], [(50, 60), (250, 140), (450, 60)]))
     assert measure(inputs, [COUNT])[COUNT].value == 2.0

@@ -195,6 +195,47 @@ def test_a_crossing_is_where_the_lines_meet_at_their_angle() -> None:
     assert crossing.nicking == pytest.approx(0.0, abs=1e-12)
 
 
+def test_a_vessel_that_ends_inside_the_other_does_not_cross_it() -> None:
+    artery = vessel((0.0, 0.0), (0.0, 100.0), id=0)  # 8 px wide
+    for beyond, count in ((3.9, 0), (4.1, 1)):
+        for ends in (((-40.0, 50.0), (beyond, 50.0)), ((beyond, 50.0), (-40.0, 50.0))):
+            vein = vessel(*ends, 12.0, id=1, structure="vein")
+            assert len(find_crossings([artery, vein])) == count
+    # what the field's edge cuts goes on beyond it
+    whole = vars(vessel((-40.0, 50.0), (3.0, 50.0), id=1, structure="vein"))
+    assert len(find_crossings([artery, Vessel(**{**whole, "is_cut": True})])) == 1
+    # and what ends far off has crossed even if its end comes back into the artery
+    back = np.array([(-40.0, 50.0), (20.0, 50.0), (20.0, 80.0), (1.0, 80.0)])
+    winding = Vessel(**{**whole, "points": back, "calibre": np.full(4, 6.0)})
+    assert len(find_crossings([artery, winding])) == 1
+
+
+@pytest.mark.parametrize(("joint", "count"), [(-1.0, 1), (1.0, 1), (-20.0, 2), (20.0, 1)])
+def test_a_vein_that_divides_inside_the_artery_crosses_it_once(joint: float, count: int) -> None:
+    artery = vessel((0.0, 0.0), (0.0, 100.0), id=0)
+    parts = [
+        vessel((-60.0, 50.0), (joint, 50.0), 8.0, id=1, structure="vein"),
+        vessel((joint, 50.0), (60.0, 30.0), 6.0, id=2, structure="vein"),
+        vessel((joint, 50.0), (60.0, 70.0), 4.0, id=3, structure="vein"),
+    ]
+    family = [{"daughters": (2, 3)}, {"parent": 1}, {"parent": 1}]
+    veins = [Vessel(**{**vars(part), **kin}) for part, kin in zip(parts, family, strict=True)]
+    found = find_crossings([artery, *veins])
+    assert len(found) == count
+    assert found[0].vein == (1 if joint > 0 else 2)  # the widest that meets the artery there
+
+
+def test_the_nicking_of_a_vein_is_not_known_where_it_lies_in_another() -> None:
+    artery = vessel((0.0, 0.0), (0.0, 100.0), id=0)
+    vein = vessel((-60.0, 50.0), (60.0, 50.0), 8.0, id=1, structure="vein")
+    (alone,) = find_crossings([artery, vein])
+    beside = [vessel((-60.0, c), (60.0, c), 8.0, id=2, structure="vein") for c in (57.0, 59.0)]
+    (covered,) = find_crossings([artery, vein, beside[0]])[:1]
+    (apart,) = find_crossings([artery, vein, beside[1]])[:1]
+    assert alone.nicking == apart.nicking == pytest.approx(0.0)
+    assert np.isnan(covered.nicking)
+
+
 def test_a_planted_notch_is_as_deep_as_its_record_says_and_gone_a_calibre_away() -> None:
     artery = Tube(points=np.array([[0.0, -100.0], [0.0, 100.0]]), diameter=10.0)
     vein = Tube(points=np.linspace((-150.0, 0.0), (150.0, 0.0), 151), diameter=16.0)

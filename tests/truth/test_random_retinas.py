@@ -18,8 +18,8 @@ TOLERANCE = {
     **{f"{s}_strahler_order_max_fov": 0 for s in ("artery", "vein")},
     **{f"{s}_end_points_fov": 1 for s in ("artery", "vein")},
     **{f"{s}_components_fov": 1 for s in ("artery", "vein")},
-    # a vessel two pixels wide that ends just past the other is no crossing to the product, and one to the record
-    "av_crossings_fov": 4,
+    # whether an end of a vessel two pixels wide lies in the other vessel or beyond it is a matter of half a pixel
+    "av_crossings_fov": 1,
     # lengths lack the round caps' half widths and what the edge grazes
     **{f"{s}_length_density_fov": 1.0 for s in ("vessel", "artery", "vein")},
     **{f"{s}_area_density_fov": 0.01 for s in ("vessel", "artery", "vein")},
@@ -35,8 +35,10 @@ TOLERANCE = {
     # one trunk of four may branch just inside the zone, where its stem is too short to measure
     "crae_knudtson_n4_zone_b": 5.0,
     "crve_knudtson_n4_zone_b": 5.0,
-    # beside the artery a few pixels of a thin vein count; and the record's mean takes in crossings as above
-    "av_nicking_mean_fov": 9.0,
+    # the steep end of a notch in a vein of five pixels is flattened by the map's blur; near a junction the graph has
+    # no calibre where the record has one, so that the means are over different crossings
+    "av_nicking_mean_fov": 4.0,
+    "av_nicking_max_fov": 6.0,
     **dict.fromkeys(("disc_area", "cup_area", "rim_area", "cdr_area", "disc_ovality"), 0.1),
     **dict.fromkeys(("disc_diameter_vertical", "disc_diameter_horizontal", "disc_fovea_distance"), 0.3),
     **dict.fromkeys(("cdr_vertical", "cdr_horizontal"), 1.0),

@@ -1,4 +1,9 @@
-"""Where arteries and veins cross: position, angle, and how much narrower the vein is beside the artery."""
+"""Where arteries and veins cross: position, angle, and how much narrower the vein is beside the artery.
+
+Two centre lines that meet are a crossing if each vessel goes on beyond the other. One that ends inside the other has
+no part on its far side, and its line runs past the other's only because growth goes in steps. Where a vessel divides
+inside the other, its daughters do not cross that one a second time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from retquant.phantoms.truth.vessel import Vessel
 
 BESIDE = (0.0, 0.25)  # vein calibres from the artery's edge: where nicking shows
 AWAY = (1.0, 2.0)  # and where the vein has its own calibre
+_SAMPLES = 65  # of a stretch, evenly spaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,25 +89,102 @@ def find_crossings(
 ) -> list[Crossing]:
     """All crossings inside the field; `notches` are the planted ones, position (row, col) and depth."""
     found = []
+    for vein, artery, meeting in _passings(vessels):
+        width = _calibre_at(artery, meeting.first)
+        others = [v for v in vessels if v.structure == "vein" and v.id != vein.id]
+        beside, away = _calibres_about(vein, meeting, width, others)
+        found.append(
+            Crossing(
+                position=meeting.position,
+                angle=meeting.angle,
+                artery=artery.id,
+                vein=vein.id,
+                artery_calibre=width,
+                vein_calibre=away,
+                depth=_depth_at(meeting.position, notches),
+                nicking=1 - beside / away,
+            )
+        )
+    return found
+
+
+def _passings(vessels: Sequence[Vessel]) -> list[tuple[Vessel, Vessel, Meeting]]:
+    """Vein, artery and where they cross, each crossing once: by the widest pair of those that meet in it."""
+    kept: list[tuple[Vessel, Vessel, Meeting]] = []
     for vein in (v for v in vessels if v.structure == "vein"):
         for artery in (v for v in vessels if v.structure == "artery"):
             for meeting in meetings(artery.points, vein.points):
-                index = np.arange(len(artery.points))
-                width = float(np.interp(meeting.first, index, artery.calibre))
-                beside, away = _calibres_about(vein, meeting, width)
-                found.append(
-                    Crossing(
-                        position=meeting.position,
-                        angle=meeting.angle,
-                        artery=artery.id,
-                        vein=vein.id,
-                        artery_calibre=width,
-                        vein_calibre=away,
-                        depth=_depth_at(meeting.position, notches),
-                        nicking=1 - beside / away,
-                    )
-                )
-    return found
+                if _ends_inside(artery, meeting.first, vein) or _ends_inside(vein, meeting.second, artery):
+                    continue
+                same = [k for k, other in enumerate(kept) if _is_one((vein, artery), other)]
+                group = [(vein, artery, meeting), *(kept[k] for k in same)]
+                widest = max(group, key=lambda one: (_median(one[0]), _median(one[1])))
+                kept = [one for k, one in enumerate(kept) if k not in same] + [widest]
+    return kept
+
+
+def _median(vessel: Vessel) -> float:
+    """Pixels; each stretch counts by its length, for points are closer together in a notch."""
+    even = np.linspace(0, vessel.length, max(len(vessel.arc), _SAMPLES))
+    return float(np.median(np.interp(even, vessel.arc, vessel.calibre)))
+
+
+def _ends_inside(vessel: Vessel, at: float, other: Vessel) -> bool:
+    """Whether the vessel ends, to either side of the index `at`, before its line has left the other vessel."""
+    stretches = []
+    if vessel.parent is None and not vessel.enters:
+        stretches.append(vessel.points[: int(at) + 1])
+    if not vessel.daughters and not vessel.is_cut:
+        stretches.append(vessel.points[int(at) + 1 :])
+    return any((_distance(s, other.points) < _median(other) / 2).all() for s in stretches)
+
+
+def _is_one(pair: tuple[Vessel, Vessel], other: tuple[Vessel, Vessel, Meeting]) -> bool:
+    """Whether two pairs of vein and artery share one of them, and the others divide inside the shared one."""
+    vein, artery, _ = other
+    for shared, same, first, second in ((pair[0], vein, pair[1], artery), (pair[1], artery, pair[0], vein)):
+        if shared.id != same.id or first.id == second.id:
+            continue
+        joint = _joint(first, second)
+        half = max(_median(shared), (_median(shared) + max(_median(first), _median(second))) / 2) / 2
+        if joint is not None and _distance(joint[None], shared.points)[0] < half:
+            return True
+    return False
+
+
+def _joint(first: Vessel, second: Vessel) -> np.ndarray | None:
+    """(2,) where one vessel becomes the other, or both begin; None where they are not joined."""
+    if second.id in first.daughters:
+        return np.asarray(first.points[-1])
+    if first.id in second.daughters or (first.parent is not None and first.parent == second.parent):
+        return np.asarray(first.points[0])
+    return None
+
+
+def _distance(points: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """(P,) pixels of (P, 2) points from a polyline."""
+    away, _ = _from_runs(points, line)
+    return np.asarray(away.min(axis=1))
+
+
+def _depth_in(points: np.ndarray, vessel: Vessel) -> np.ndarray:
+    """(P,) pixels by which (P, 2) points lie inside a vessel; negative outside."""
+    away, share = _from_runs(points, vessel.points)
+    calibre = vessel.calibre[:-1] * (1 - share) + vessel.calibre[1:] * share
+    return np.asarray((calibre / 2 - away).max(axis=1))
+
+
+def _from_runs(points: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(P, R) pixels from each run of a polyline, and the share of the run at which it is nearest."""
+    run = np.diff(line, axis=0)
+    away = points[:, None] - line[None, :-1]
+    square = np.maximum((run**2).sum(axis=1), 1e-12)
+    share = np.clip((away * run).sum(axis=2) / square, 0, 1)
+    return np.hypot(*(away - share[..., None] * run).transpose(2, 0, 1)), share
+
+
+def _calibre_at(vessel: Vessel, index: float) -> float:
+    return float(np.interp(index, np.arange(len(vessel.points)), vessel.calibre))
 
 
 def _depth_at(position: tuple[float, float], notches: Sequence[tuple[tuple[float, float], float]]) -> float:
@@ -109,25 +192,54 @@ def _depth_at(position: tuple[float, float], notches: Sequence[tuple[tuple[float
     return near[0] if near else 0.0
 
 
-def _calibres_about(vein: Vessel, meeting: Meeting, artery_calibre: float) -> tuple[float, float]:
-    """Pixels: mean calibre of the vein beside the artery and median farther off, both sides where both exist."""
+def _calibres_about(
+    vein: Vessel, meeting: Meeting, artery_calibre: float, others: Sequence[Vessel]
+) -> tuple[float, float]:
+    """Pixels: mean calibre of the vein beside the artery and median farther off, of the sides that have both.
+
+    A stretch is whole where the vein does not end, and where neither of its edges lies in one of the `others`: at a
+    junction a vein has no calibre of its own.
+    """
     at = float(np.interp(meeting.second, np.arange(len(vein.arc)), vein.arc))
     shadow = artery_calibre / 2 / max(float(np.sin(np.deg2rad(meeting.angle))), 0.1)
     unit = _own_calibre(vein, at)
+    kept = []
+    for way in (1.0, -1.0):
+        close, far = (
+            at + way * (shadow + np.linspace(low * unit, high * unit, _SAMPLES))
+            for low, high in (BESIDE, AWAY)
+        )
+        if _has_edges(vein, np.concatenate([close, far]), others):
+            widths = [np.interp(arc, vein.arc, vein.calibre) for arc in (close, far)]
+            kept.append((widths[0].mean(), np.median(widths[1])))
+    return tuple(np.mean(kept, axis=0).tolist()) if kept else (float("nan"), float("nan"))
 
-    def samples(low: float, high: float) -> np.ndarray:
-        stretches = [(at + shadow + low, at + shadow + high), (at - shadow - high, at - shadow - low)]
-        whole = [s for s in stretches if s[0] >= 0 and s[1] <= vein.length]
-        return np.array([np.interp(np.linspace(*s, 65), vein.arc, vein.calibre) for s in whole])
 
-    beside, away = (samples(low * unit, high * unit) for low, high in (BESIDE, AWAY))
-    return (
-        float(beside.mean()) if beside.size else float("nan"),
-        float(np.median(away)) if away.size else float("nan"),
+def _has_edges(vein: Vessel, arc: np.ndarray, others: Sequence[Vessel]) -> bool:
+    """Whether the vein runs on through all places `arc` along it, and both its edges there are its own."""
+    if arc.min() < 0 or arc.max() > vein.length:
+        return False
+    middle, ahead = (
+        np.column_stack([np.interp(arc + step, vein.arc, column) for column in vein.points.T])
+        for step in (0.0, 0.01)
     )
+    behind = np.column_stack([np.interp(arc - 0.01, vein.arc, column) for column in vein.points.T])
+    along = ahead - behind
+    normal = np.column_stack([-along[:, 1], along[:, 0]]) / np.hypot(*along.T)[:, None]
+    half = np.interp(arc, vein.arc, vein.calibre)[:, None] / 2
+    edges = np.concatenate([middle + half * normal, middle - half * normal])
+    low, high = edges.min(axis=0), edges.max(axis=0)
+    for other in others:
+        reach = float(other.calibre.max()) / 2
+        if (other.points.max(axis=0) < low - reach).any() or (other.points.min(axis=0) > high + reach).any():
+            continue
+        if (_depth_in(edges, other) > 0).any():
+            return False
+    return True
 
 
 def _own_calibre(vein: Vessel, at: float) -> float:
     """Pixels: the vein's calibre near the place `at` along it, whatever notch it has there."""
-    near = np.abs(vein.arc - at) <= 4 * float(np.median(vein.calibre))
-    return float(np.median(vein.calibre[near])) if near.any() else float(np.median(vein.calibre))
+    reach = 4 * _median(vein)
+    near = np.linspace(max(at - reach, 0.0), min(at + reach, vein.length), _SAMPLES)
+    return float(np.median(np.interp(near, vein.arc, vein.calibre)))
