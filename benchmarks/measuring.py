@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-STAGES = ("read masks", "graph vessel", "graph artery", "graph vein", "measure", "all")
+STAGES = ("read masks", "graphs", "measure", "all")
 
 
 def digital_eye() -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -52,7 +52,7 @@ def one_pass(masks: dict[str, np.ndarray], fov: np.ndarray) -> dict[str, float]:
     from retquant.config import VesselSettings
     from retquant.images import fit_field
     from retquant.segmentation.segmentation import Segmentation, TargetMask
-    from retquant.vessels import build_graph
+    from retquant.vessels import build_graphs
 
     seconds: dict[str, float] = {}
     begun = time.process_time()
@@ -67,16 +67,13 @@ def one_pass(masks: dict[str, np.ndarray], fov: np.ndarray) -> dict[str, float]:
     field = fit_field(fov)
     disc = find_disc(targets["disc"]) if "disc" in targets else None
     lap("read masks")
-    graphs = {}
-    for name in ("vessel", "artery", "vein"):
-        graphs[name] = build_graph(
-            targets[name],
-            structure=name,
-            fov=fov,
-            settings=VesselSettings(),
-            disc_center=disc.center if disc else None,
-        )
-        lap(f"graph {name}")
+    graphs = build_graphs(
+        {name: targets[name] for name in ("vessel", "artery", "vein")},
+        fov=fov,
+        settings=VesselSettings(),
+        disc_center=disc.center if disc else None,
+    )
+    lap("graphs")
     measure(
         MeasureInputs(
             modality="cfp",

@@ -22,7 +22,7 @@ from retquant.biomarkers import MeasureInputs, Measurement, measure
 from retquant.config import VesselSettings
 from retquant.images import find_field_of_view, fit_field, read_image, read_target_mask
 from retquant.segmentation.segmentation import Segmentation, TargetMask
-from retquant.vessels import build_graph
+from retquant.vessels import build_graphs
 
 FIELD_DEG = {"DRIVE": 45.0, "CHASE_DB1": 30.0, "HRF": 45.0, "IDRiD": 50.0}
 VESSELS = ("vessel", "artery", "vein")
@@ -55,18 +55,12 @@ def inputs_of(eye: DrawnEye) -> MeasureInputs:
         name: TargetMask(probability=mask, source="manifest", is_hard=eye.is_hard and name not in eye.soft)
         for name, mask in eye.masks.items()
     }
-    graphs = {
-        name: build_graph(
-            targets[name],
-            structure=name,
-            fov=eye.fov,
-            settings=VesselSettings(),
-            disc_center=eye.disc.center if eye.disc else None,
-            labels={kind: targets[kind].mask for kind in ("artery", "vein") if kind in targets},
-        )
-        for name in VESSELS
-        if name in targets
-    }
+    graphs = build_graphs(
+        {name: targets[name] for name in VESSELS if name in targets},
+        fov=eye.fov,
+        settings=VesselSettings(),
+        disc_center=eye.disc.center if eye.disc else None,
+    )
     return MeasureInputs(
         modality="cfp",
         fov=eye.fov,

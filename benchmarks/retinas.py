@@ -25,7 +25,7 @@ from retquant.config import VesselSettings
 from retquant.images.retinal_image import Field
 from retquant.phantoms import Eye, EyeTraits, raster_truth, simple_eye
 from retquant.segmentation.segmentation import Segmentation, TargetMask
-from retquant.vessels import build_graph
+from retquant.vessels import build_graphs
 
 GRAPHED = ("vessel", "artery", "vein")
 MAIN = re.compile(
@@ -46,12 +46,12 @@ def inputs_of(eye: Eye, *, is_hard: bool = False) -> MeasureInputs:
     targets = {name: _target(eye.coverage(name), is_hard) for name in (*GRAPHED, "disc", "cup")}
     disc = find_disc(targets["disc"])
     assert disc is not None
-    graphs = {
-        name: build_graph(
-            targets[name], structure=name, fov=fov, settings=VesselSettings(), disc_center=disc.center
-        )
-        for name in GRAPHED
-    }
+    graphs = build_graphs(
+        {name: targets[name] for name in GRAPHED},
+        fov=fov,
+        settings=VesselSettings(),
+        disc_center=disc.center,
+    )
     return MeasureInputs(
         modality="cfp",
         fov=fov,

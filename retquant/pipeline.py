@@ -27,8 +27,7 @@ from retquant.segmentation.bundles import Bundle, read_bundle
 from retquant.segmentation.mirror import segment_in_mirror
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.tables.rows import ImageRows
-from retquant.vessels import VesselGraph, build_graph
-from retquant.vessels.mirror import build_mirrored
+from retquant.vessels import VesselGraph, build_graphs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,21 +178,13 @@ def _graphs(
     *,
     mirror: int | None = None,
 ) -> dict[str, VesselGraph]:
-    build = build_graph if mirror is None else partial(build_mirrored, axis=mirror)
-    known = {kind: segmentation.targets[kind] for kind in ("artery", "vein") if kind in segmentation.targets}
-    labels = {kind: target.mask for kind, target in known.items()}
-    return {
-        name: build(
-            segmentation.targets[name],
-            structure=name,
-            fov=image.fov,
-            settings=config.vessels,
-            disc_center=anatomy.disc.center if anatomy.disc else None,
-            labels=labels,
-        )
-        for name in GRAPHED
-        if name in segmentation.targets
-    }
+    return build_graphs(
+        {name: segmentation.targets[name] for name in GRAPHED if name in segmentation.targets},
+        fov=image.fov,
+        settings=config.vessels,
+        disc_center=anatomy.disc.center if anatomy.disc else None,
+        mirror=mirror,
+    )
 
 
 def _inputs(

@@ -11,7 +11,7 @@ from retquant.vessels.clip import clip, long_enough
 from retquant.vessels.graph import BORDER, BRANCH, CROSSING, END, LOOP, Bifurcations, Nodes, VesselGraph
 
 if TYPE_CHECKING:
-    from retquant.vessels.orientation import build_graph
+    from retquant.vessels.structures import build_graph, build_graphs
 
 __all__ = [
     "BORDER",
@@ -23,14 +23,15 @@ __all__ = [
     "Nodes",
     "VesselGraph",
     "build_graph",
+    "build_graphs",
     "clip",
     "long_enough",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "build_graph":  # brings in skan, numba and OpenCV
-        from retquant.vessels.orientation import build_graph
+    if name in ("build_graph", "build_graphs"):  # bring in skan, numba and OpenCV
+        from retquant.vessels import structures
 
-        return build_graph
+        return getattr(structures, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

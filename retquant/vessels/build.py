@@ -25,13 +25,13 @@ from retquant.vessels.centerline import (
 )
 from retquant.vessels.cleaning import dissolve, remove_small_loops, remove_small_parts, remove_spurs
 from retquant.vessels.crossings import resolve_crossings
-from retquant.vessels.edges import MARGIN, EdgeMap, border_distance, edge_map
+from retquant.vessels.edges import MARGIN, EdgeMap, edge_map, is_near_border
 from retquant.vessels.ends import prolonged, settled, tip_positions
 from retquant.vessels.gaps import bridge_gaps
 from retquant.vessels.graph import BORDER, BRANCH, END, LOOP, Bifurcations, Nodes, VesselGraph
 from retquant.vessels.junctions import Arm, find_bifurcations, meeting_point
 from retquant.vessels.packing import arc_positions, middle, pack, resample
-from retquant.vessels.skeleton import fill_pinholes, radius_map, thin
+from retquant.vessels.pinholes import find_pinholes
 from retquant.vessels.smoothing import frame
 from retquant.vessels.trace import Strand, trace
 
@@ -55,17 +55,22 @@ def build_as_it_lies(
     `disc_center` (row, col) directs the bifurcations: the parent is the segment that leads to the disc. `labels`
     holds the (H, W) bool masks of `artery` and `vein` where they are known: in all vessels they tell crossings from
     bifurcations, and where one kind hides the other its vessel is led on beneath.
-    Ties are broken by the order of pixels, which `orientation.build_graph` makes the mask's own.
+    Ties are broken by the order of pixels, which `structures.build_graph` makes the mask's own.
     """
     field = np.ascontiguousarray(fov).view(np.uint8) != 0 if fov.dtype == bool else fov > 0
     diameter = field_diameter(field)
-    mask = fill_pinholes(target.mask & field, (settings.largest_pinhole_field_share * diameter) ** 2)
+    mask = target.mask & field
+    pinholes = tuple(find_pinholes(mask, (settings.largest_pinhole_field_share * diameter) ** 2).T)
+    mask[pinholes] = True
     network, crossings = _network(
         mask, field, settings, labels={} if labels is None else labels, structure=structure
     )
     if network.number_of_edges() == 0:
         return empty_graph(structure, mask.shape)
-    probability = np.where(mask & ~target.mask, np.uint8(255), target.probability)
+    probability = target.probability
+    if len(pinholes[0]):
+        probability = probability.copy()
+        probability[pinholes] = 255
     return _measured(
         network,
         edge_map(probability, field, is_hard=target.is_hard),
@@ -90,7 +95,7 @@ def _network(
     labels: Mapping[str, np.ndarray],
     structure: str,
 ) -> tuple[nx.MultiGraph, np.ndarray]:
-    network = trace(thin(mask), radius_map(mask))
+    network = trace(mask)
     for node in list(network):
         dissolve(network, node)
     remove_small_loops(network)
@@ -230,8 +235,8 @@ def _settle_ends(lines: Lines, target: EdgeMap) -> tuple[Lines, np.ndarray, np.n
     for b, end in np.argwhere(np.isfinite(tips)):
         run = slice(lines.starts[b], lines.starts[b + 1])
         outer[b, end] = [np.interp(tips[b, end], arc[run], lines.points[run, axis]) for axis in (0, 1)]
-    near = border_distance(target, outer.reshape(-1, 2)).reshape(-1, 2)
-    is_border = lines.is_free & np.isfinite(tips) & (near <= np.maximum(2 * half, 2.0))
+    near = is_near_border(target, outer.reshape(-1, 2), reach=np.maximum(2 * half, 2.0).ravel())
+    is_border = lines.is_free & np.isfinite(tips) & near.reshape(-1, 2)
     span = settled(lines, tips, end_radius=half, is_border=is_border)
     tangent, curvature = frame(lines.points, lines.starts)
     points, starts, channels = resample(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numba import njit
-from scipy.spatial import cKDTree
 
 HALF = 127.5 / 255
 """Height of an edge: the same half that makes a pixel foreground, so that calibre and mask agree."""
@@ -43,12 +42,12 @@ class EdgeMap:
 
 def edge_map(probability: np.ndarray, fov: np.ndarray, *, is_hard: bool = False) -> EdgeMap:
     """The map of (H, W) uint8 `probability` inside `fov` (H, W) bool."""
-    inside = np.pad(fov, MARGIN)
-    height = np.pad(probability, MARGIN).astype(np.float32)
-    height *= np.float32(1 / 255)
-    height[~inside] = 0
-    height = cv2.GaussianBlur(height, (7, 7), BLUR_PX, borderType=cv2.BORDER_CONSTANT)
-    return EdgeMap(height, inside, is_hard)
+    margins = (MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT)
+    inside = cv2.copyMakeBorder(np.ascontiguousarray(fov).view(np.uint8), *margins, value=0)
+    level = cv2.copyMakeBorder(np.where(fov, probability, np.uint8(0)), *margins, value=0)
+    across = cv2.getGaussianKernel(7, BLUR_PX)
+    height = cv2.sepFilter2D(level, cv2.CV_32F, across / 255, across, borderType=cv2.BORDER_CONSTANT)
+    return EdgeMap(height, inside.view(bool), is_hard)
 
 
 def at_field_edge(
@@ -64,14 +63,24 @@ def at_field_edge(
     return found
 
 
-def border_distance(target: EdgeMap, points: np.ndarray) -> np.ndarray:
-    """(P,) pixels from each point to the nearest pixel on the inner border of the field or the frame."""
-    field = target.field
-    inner = field[1:-1, 1:-1] & field[:-2, 1:-1] & field[2:, 1:-1] & field[1:-1, :-2] & field[1:-1, 2:]
-    border = np.argwhere(field[1:-1, 1:-1] & ~inner) + 1 - MARGIN
-    if not len(border) or not len(points):
-        return np.full(len(points), np.inf)
-    return cKDTree(border).query(points)[0]
+def is_near_border(target: EdgeMap, points: np.ndarray, *, reach: np.ndarray) -> np.ndarray:
+    """(P,) bool: a pixel of the inner border of the field or the frame lies within `reach` (P,) pixels."""
+    found = np.zeros(len(points), dtype=bool)
+    _find_border(target.field, np.ascontiguousarray(points, dtype=np.float64) + MARGIN, reach, found)
+    return found
+
+
+@njit(nogil=True)
+def _find_border(field, points, reach, found):  # type: ignore[no-untyped-def]
+    rows, columns = field.shape
+    for p in range(len(points)):
+        row, column, most = points[p, 0], points[p, 1], reach[p]
+        for r in range(max(int(row - most), 1), min(int(row + most) + 2, rows - 1)):
+            for c in range(max(int(column - most), 1), min(int(column + most) + 2, columns - 1)):
+                is_within = (row - r) ** 2 + (column - c) ** 2 <= most * most
+                is_inner = field[r - 1, c] and field[r + 1, c] and field[r, c - 1] and field[r, c + 1]
+                if is_within and field[r, c] and not is_inner:
+                    found[p] = True
 
 
 def edges(target: EdgeMap, points: np.ndarray, normals: np.ndarray, *, limit: np.ndarray) -> np.ndarray:

@@ -12,8 +12,10 @@ from itertools import pairwise
 
 import networkx as nx
 import numpy as np
-from scipy import sparse
-from skan import Skeleton
+
+from retquant.vessels.radius import radii_at
+from retquant.vessels.thinning import bordered, thin
+from retquant.vessels.walk import walk
 
 _HEADING_PX = 8.0  # a skeleton's direction over fewer pixels is off by more than 5 degrees
 _SMALLEST_RING = 3  # pixels beside the junction's own that it takes to go round one background pixel
@@ -101,57 +103,33 @@ def heading(path: np.ndarray, reach: float = _HEADING_PX) -> np.ndarray:
     return run / length if length > 0 else np.zeros(2)
 
 
-def trace(skeleton: np.ndarray, radius: np.ndarray) -> nx.MultiGraph:
-    """The network of a skeleton (H, W) bool, with vessel radii taken from `radius` (H, W).
+def trace(mask: np.ndarray) -> nx.MultiGraph:
+    """The network of the skeleton of a mask (H, W) bool, with the radius of the vessel at each of its pixels.
 
     Neighbouring junction pixels become one node at their centroid, and each path is led to it. A closed ring
     gets one node of its own. A lone pixel is no vessel and is left out.
     """
     network = nx.MultiGraph()
-    if not _has_neighbours(skeleton):
-        return network  # skan refuses such a picture
-    traced = Skeleton(skeleton, keep_images=False)
-    pixels = np.asarray(traced.coordinates)
-    where = pixels.astype(float)
-    thickness = radius[pixels[:, 0], pixels[:, 1]].astype(float)
-    node_of = _clusters(traced)
-    members = np.argsort(node_of, kind="stable")
-    members = members[np.searchsorted(node_of[members], 0) :]
-    for group in np.split(members, np.flatnonzero(np.diff(node_of[members])) + 1):
-        if len(group):
-            node = int(node_of[group[0]])
-            network.add_node(node, position=where[group].mean(axis=0), radius=float(thickness[group].max()))
-    starts, indices = traced.paths.indptr, traced.paths.indices
-    for begin, end in pairwise(starts):
-        path = indices[begin:end]
-        _add_path(network, path, node_of, where, thickness)
+    inside = bordered(mask)
+    skeleton = inside.copy()
+    thin(skeleton)
+    found = walk(skeleton)
+    thickness = radii_at(inside, found.rows, found.columns)
+    where = np.column_stack([found.rows, found.columns]) - 1.0  # the frame's own pixels
+    members = np.flatnonzero(found.node >= 0)
+    node = found.node[members]
+    size = np.bincount(node)
+    position = np.column_stack([np.bincount(node, where[members, axis]) / size for axis in (0, 1)])
+    radius = np.zeros(len(size))
+    np.maximum.at(radius, node, thickness[members])
+    network.add_nodes_from(
+        (name, {"position": at, "radius": thick})
+        for name, (at, thick) in enumerate(zip(position, radius.tolist(), strict=True))
+    )
+    for begin, end in pairwise(found.starts.tolist()):
+        _add_path(network, found.steps[begin:end], found.node, where, thickness)
     network.remove_nodes_from([n for n, degree in network.degree() if degree == 0])
     return network
-
-
-def _has_neighbours(skeleton: np.ndarray) -> bool:
-    """Whether any two skeleton pixels touch, be it by a corner."""
-    return bool(
-        (skeleton[1:] & skeleton[:-1]).any()
-        or (skeleton[:, 1:] & skeleton[:, :-1]).any()
-        or (skeleton[1:, 1:] & skeleton[:-1, :-1]).any()
-        or (skeleton[1:, :-1] & skeleton[:-1, 1:]).any()
-    )
-
-
-def _clusters(traced: Skeleton) -> np.ndarray:
-    """(pixels,) node of each skeleton pixel; -1 for the ordinary pixels along a path."""
-    degrees = np.asarray(traced.degrees)
-    junction = degrees > 2
-    links = sparse.csr_matrix(traced.graph)
-    keep = sparse.diags(junction.astype(float))
-    _, label = sparse.csgraph.connected_components(keep @ links @ keep, directed=False)
-    node = np.where(junction | (degrees == 1), label, -1)
-    first = traced.paths.indices[traced.paths.indptr[:-1]]
-    last = traced.paths.indices[traced.paths.indptr[1:] - 1]
-    ring = first[(first == last) & (node[first] < 0)]
-    node[ring] = label[ring]
-    return node
 
 
 def _add_path(
