@@ -2,7 +2,7 @@
 fewest boxes is taken.
 
 Averaging over offsets reads a filled square as 1.90 to 1.94 instead of 2. All offsets are looked at, which is cheap
-with 64 pixels to a machine word: 3 ms a mask of 1024 by 1024 pixels, 20 ms at 3504 by 2336.
+with 64 of them to a machine word: 1 ms a mask of 1024 by 1024 pixels, 4 ms at 3504 by 2336.
 """
 
 from __future__ import annotations
@@ -46,17 +46,18 @@ def least_cover(mask: np.ndarray, sizes: np.ndarray) -> Cover:
     """
     import cv2
 
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows) or not len(sizes):
+    from retquant.biomarkers.grid_offsets import Occupancy
+
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    if not width or not len(sizes):
         return Cover(np.asarray(sizes), ())
-    tight = np.ascontiguousarray(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    tight = mask[top : top + height, left : left + width]
     total = cv2.integral(tight.view(np.uint8))
-    occupancy = _Occupancy(tight, int(sizes[-1]))
+    occupancy = Occupancy(tight, int(sizes[-1]))
     masses = []
     for size in sizes.tolist():
-        needed = occupancy.boxes_by_offset(size)
-        ties = np.argwhere(needed == needed.min())
-        found = _masses(total, size, ties if len(ties) * needed.min() <= _MOST_COMPARED else ties[:1])
+        count, ties = occupancy.fewest(size)
+        found = _masses(total, size, ties if len(ties) * count <= _MOST_COMPARED else ties[:1])
         best = found[np.argmax(np.einsum("tij,tij->t", found, found))].ravel()
         masses.append(best[best > 0])
     return Cover(np.asarray(sizes), tuple(masses))
@@ -69,55 +70,6 @@ def slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     value = float(offset @ y / spread)
     rest = y - y.mean() - value * offset
     return value, math.sqrt(float(rest @ rest) / (len(x) - 2) / spread)
-
-
-class _Occupancy:
-    """Whether the box that begins at a pixel holds anything, for all pixels, as the box grows.
-
-    One bit a pixel, 64 to a word, in a frame of zeros as wide as the largest box.
-    """
-
-    def __init__(self, mask: np.ndarray, largest: int) -> None:
-        self._extent = mask.shape
-        self._margin = largest
-        width = -(-(mask.shape[1] + 2 * largest) // 64) * 64
-        frame = np.zeros((mask.shape[0] + 2 * largest, width), bool)
-        frame[largest : largest + mask.shape[0], largest : largest + mask.shape[1]] = mask
-        self._words = np.packbits(frame, axis=1, bitorder="little").view("<u8")
-        self._size = 1
-
-    def boxes_by_offset(self, size: int) -> np.ndarray:
-        """(size, size) boxes needed with the grid at each offset; offset (0, 0) begins size - 1 before the mask."""
-        self._grow(size)
-        first = self._margin - size + 1  # where the first box that reaches the mask begins
-        down, across = (-(-(extent + size - 1) // size) for extent in self._extent)
-        octets = self._words.view(np.uint8)
-        width = octets.shape[1] * 8
-        summed = np.zeros((size, max(width, first + across * size)), np.uint8 if down < 256 else np.uint16)
-        for top in range(first, first + down * size, size):  # unpacked by strips, which stay in the cache
-            strip = np.unpackbits(octets[top : top + size], axis=1, bitorder="little")
-            summed[: len(strip), :width] += strip
-        window = summed[:, first : first + across * size]
-        return window.reshape(size, across, size).sum(axis=1, dtype=np.int64)
-
-    def _grow(self, size: int) -> None:
-        while self._size < size:
-            step = min(self._size, size - self._size)
-            grown = self._words.copy()
-            grown[:-step] |= self._words[step:]
-            grown |= _shifted(grown, step)
-            self._words, self._size = grown, self._size + step
-
-
-def _shifted(words: np.ndarray, by: int) -> np.ndarray:
-    """Rows of bits moved `by` places towards their beginning."""
-    whole, part = divmod(by, 64)
-    moved = np.zeros_like(words)
-    kept = words.shape[1] - whole
-    moved[:, :kept] = words[:, whole:] >> np.uint64(part)
-    if part:
-        moved[:, : kept - 1] |= words[:, whole + 1 :] << np.uint64(64 - part)
-    return moved
 
 
 def _masses(total: np.ndarray, size: int, offsets: np.ndarray) -> np.ndarray:
