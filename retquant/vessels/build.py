@@ -142,9 +142,8 @@ def _measured(
     lines = _led_to_nodes(lines, strands, ends, skeleton_nodes=position, nodes=met, radius=radius)
     lines = prolonged(lines)
     lines = stiff_middle(lines, target, is_pinned=True)
-    lines = final_middle(lines, target, error_px=error_px)
-
-    lines, tangent, curvature, is_border = _settle_ends(lines, target)
+    lines, width = final_middle(lines, target, error_px=error_px)
+    lines, tangent, curvature, is_border = _settle_ends(lines, width, target)
     position = met.copy()
     for end, tips in ((0, lines.starts[:-1]), (1, lines.starts[1:] - 1)):
         position[ends[is_free[:, end], end]] = lines.points[tips[is_free[:, end]]]
@@ -226,11 +225,13 @@ def _led_to_nodes(
     )
 
 
-def _settle_ends(lines: Lines, target: EdgeMap) -> tuple[Lines, np.ndarray, np.ndarray, np.ndarray]:
+def _settle_ends(
+    lines: Lines, width: np.ndarray, target: EdgeMap
+) -> tuple[Lines, np.ndarray, np.ndarray, np.ndarray]:
     """The lines cut to where their vessels end, tangents, curvature, and (B, 2) ends cut by the border."""
     tips = tip_positions(lines, target)
     arc = arc_positions(lines.points, lines.starts)
-    half = _end_radius(lines, target)
+    half = _end_radius(lines, width)
     outer = np.stack([lines.points[lines.starts[:-1]], lines.points[lines.starts[1:] - 1]], axis=1)
     for b, end in np.argwhere(np.isfinite(tips)):
         run = slice(lines.starts[b], lines.starts[b + 1])
@@ -260,9 +261,8 @@ def _settle_ends(lines: Lines, target: EdgeMap) -> tuple[Lines, np.ndarray, np.n
     return cut, unit, channels[:, 4], is_border
 
 
-def _end_radius(lines: Lines, target: EdgeMap) -> np.ndarray:
+def _end_radius(lines: Lines, width: np.ndarray) -> np.ndarray:
     """(B, 2) pixels: half the width over the last measured points before each end."""
-    width = calibre_along(lines, target, frame(lines.points, lines.starts)[0])
     half = np.column_stack([lines.calibre, lines.calibre]) / 2
     for b in np.flatnonzero(lines.is_free.any(axis=1)):
         measured = width[lines.starts[b] : lines.starts[b + 1]]

@@ -130,7 +130,7 @@ def centred(lines: Lines, target: EdgeMap) -> Profiles:
     """The middle between the edges at each point."""
     tangent, _ = frame(lines.points, lines.starts)
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
-    sides = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0)
+    sides = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0, is_width_exact=False)
     width = sides[:, 2]
     typical = segment_median(np.where(lines.blind, np.nan, width), lines.starts)[owner(lines.starts)]
     with np.errstate(invalid="ignore"):
@@ -198,8 +198,10 @@ def stiff_middle(lines: Lines, target: EdgeMap, *, is_pinned: bool) -> Lines:
     return replace(lines, points=_stiff(lines, lines.points + found.offset[:, None] * found.normal, weight))
 
 
-def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> Lines:
-    """The lines moved to the middle of the vessel, as smooth as its error of about `error_px` allows.
+def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> tuple[Lines, np.ndarray]:
+    """The lines moved to the middle of the vessel, as smooth as its error of about `error_px` allows, and widths.
+
+    The widths (P,) are those from edge to edge that were measured before, NaN where there was none.
 
     Of a one-bit mask the first line is a stiff one. What the stairs of its two edges would make of it is taken off
     what was measured, and the next line may keep closer to that. Of any other map the error is at least what the
@@ -223,14 +225,14 @@ def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> Lines:
         )
 
     if not target.is_hard:
-        return replace(lines, points=fitted(found.offset, error_px))
+        return replace(lines, points=fitted(found.offset, error_px)), found.width
     curve = fitted(found.offset, _STAIRS[0] * error_px)
     half = smooth_width(found.width, lines.starts) / 2
     for share, doubt in zip(_STAIRS[1:], _DOUBTS_PX, strict=True):
         left, right = stairs_across(curve, found.normal, half, doubt)
         offset = np.where(np.isfinite(found.width), found.offset - (left - right) / 2, 0.0)
         curve = fitted(offset, share * error_px)
-    return replace(lines, points=curve)
+    return replace(lines, points=curve), found.width
 
 
 def _stairs_left(lines: Lines, found: Profiles, weight: np.ndarray) -> float:

@@ -83,13 +83,21 @@ def _find_border(field, points, reach, found):  # type: ignore[no-untyped-def]
                     found[p] = True
 
 
-def edges(target: EdgeMap, points: np.ndarray, normals: np.ndarray, *, limit: np.ndarray) -> np.ndarray:
+def edges(
+    target: EdgeMap,
+    points: np.ndarray,
+    normals: np.ndarray,
+    *,
+    limit: np.ndarray,
+    is_width_exact: bool = True,
+) -> np.ndarray:
     """(P, 3) pixels from each point to the edge along its normal, against it, and across the vessel.
 
     An edge lies at half height. A vessel of fewer than three pixels without a plateau has its edges at half
     of its own height, and its width is the area under its profile, which no blur changes. NaN where the point
     itself is not inside a vessel, where no edge comes within `limit` (P,) pixels (the normal runs into
-    another vessel), or where the edge is the field's and not the vessel's.
+    another vessel), or where the edge is the field's and not the vessel's. Without `is_width_exact` the width is
+    from edge to edge in thin vessels, too: half the time, where only the middle is wanted.
     """
     out = np.full((len(points), 3), np.nan)
     _measure(
@@ -98,6 +106,7 @@ def edges(target: EdgeMap, points: np.ndarray, normals: np.ndarray, *, limit: np
         np.ascontiguousarray(points, dtype=np.float64) + MARGIN,
         np.ascontiguousarray(normals, dtype=np.float64),
         np.ascontiguousarray(limit, dtype=np.float64),
+        is_width_exact,
         out,
     )
     return out
@@ -129,7 +138,7 @@ def _sample_all(image, points, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _measure(image, field, points, normals, limit, out):  # type: ignore[no-untyped-def]
+def _measure(image, field, points, normals, limit, by_area, out):  # type: ignore[no-untyped-def]
     for p in range(len(points)):
         row, col, dr, dc = points[p, 0], points[p, 1], normals[p, 0], normals[p, 1]
         centre = _sample(image, row, col)
@@ -141,7 +150,9 @@ def _measure(image, field, points, normals, limit, out):  # type: ignore[no-unty
         if FAINT <= centre < PLATEAU and not width >= THIN_PX:
             left = _edge(image, row, col, dr, dc, limit[p], centre / 2)
             right = _edge(image, row, col, -dr, -dc, limit[p], centre / 2)
-            width = _area(image, row, col, dr, dc, left) + _area(image, row, col, -dr, -dc, right)
+            width = left + right
+            if by_area:
+                width = _area(image, row, col, dr, dc, left) + _area(image, row, col, -dr, -dc, right)
         if _in_field(field, row, col, dr, dc, left) and _in_field(field, row, col, -dr, -dc, right):
             out[p, 0], out[p, 1], out[p, 2] = left, right, width
 
