@@ -23,7 +23,7 @@ def box_lacunarity(cells: np.ndarray, room: np.ndarray, side: int) -> float:
 @njit(nogil=True, fastmath={"reassoc"})  # sums in any order, so that several boxes are added at a time
 def _sums(cells, room, side):  # type: ignore[no-untyped-def]
     """Sum of the boxes' masses, and of their squares."""
-    line, mass = np.empty(cells.shape[1]), np.empty(room.shape[1])
+    line, mass = np.empty(cells.shape[1], np.float32), np.empty(room.shape[1], np.float32)
     total = squares = 0.0
     for r in range(room.shape[0]):
         for c in range(len(line)):
@@ -37,7 +37,7 @@ def _sums(cells, room, side):  # type: ignore[no-untyped-def]
             for c in range(len(mass)):
                 mass[c] += line[c + k]
         for c in range(len(mass)):
-            held = mass[c] * room[r, c]
+            held = np.float64(mass[c] * room[r, c])
             total += held
             squares += held * held
     return total, squares

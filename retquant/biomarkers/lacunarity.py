@@ -7,23 +7,28 @@ camera's resolution nor a resampling changes what is asked, and a large image co
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from retquant.anatomy.coverage import FULL, as_share
-from retquant.anatomy.regions import WholeField, Window
 from retquant.biomarkers.box_counting import slope
+from retquant.biomarkers.field_raster import (
+    FIELD_PX,
+    coverage_raster,
+    field_raster,
+    field_window,
+    halved,
+    of_image,
+    raster_scale,
+    region_raster,
+)
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 
 VESSELS = ("vessel", "artery", "vein")
-FIELD_PX = 1024  # across the field of the raster
 BOX_SIZES = tuple(2**power for power in range(1, 8))  # raster pixels, up to an eighth of the field
 STEPS_PER_BOX = 4  # a quarter box at a time differs from pixel by pixel by less than 0.1 %
-MOST_ENLARGED = 2.0  # raster pixels along one of a small image's
 SMALLEST_BOX_PX = 1.0  # of the image's own pixels: below it a box sees the raster, not the vessels
 
 gliding = partial(biomarker, unit="1", structures=VESSELS, regions=("fov",))
@@ -99,46 +104,44 @@ def lacunarities(share: np.ndarray, field: np.ndarray) -> np.ndarray:
 def _lacunarities_in(share: np.ndarray, rooms: list[np.ndarray]) -> np.ndarray:
     from retquant.biomarkers.gliding_boxes import box_lacunarity
 
-    return np.array(
-        [box_lacunarity(cells, room, side) for (cells, side), room in zip(_cells(share), rooms, strict=True)]
-    )
+    found = np.full(len(BOX_SIZES), math.nan)
+    for index, (size, room) in enumerate(zip(BOX_SIZES, rooms, strict=True)):
+        if size > STEPS_PER_BOX:
+            share = halved(share)
+        found[index] = box_lacunarity(share, room, min(size, STEPS_PER_BOX))
+    return found
 
 
 def _rooms(field: np.ndarray) -> list[np.ndarray]:
-    """K arrays uint8: whether the box that begins at a cell lies in the field as a whole."""
+    """K arrays uint8, in steps of the box's glide: whether the box that begins there lies in the field as a whole."""
     import cv2
 
     rooms = []
-    for inside, side in _cells(field.astype(np.float32)):
-        held = cv2.erode((inside == 1).view(np.uint8), np.ones((side, side), np.uint8), anchor=(0, 0))
-        height, width = (max(0, extent - side + 1) for extent in inside.shape)
-        rooms.append(held[:height, :width])
-    return rooms
-
-
-def _cells(raster: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """For each of `BOX_SIZES` the map (H, W) float32 in steps of its glide, and how many steps a box has to a side."""
+    inside = field.astype(np.uint8)
     for size in BOX_SIZES:
         if size > STEPS_PER_BOX:
-            raster = _halved(raster)
-        yield raster, min(size, STEPS_PER_BOX)
-
-
-def _halved(raster: np.ndarray) -> np.ndarray:
-    """A map (H, W) at half the resolution, each pixel the mean of four; an odd row or column at the end is left out."""
-    import cv2
-
-    height, width = (extent // 2 for extent in raster.shape)
-    if not height or not width:
-        return np.zeros((height, width), raster.dtype)
-    return cv2.resize(raster[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+            height, width = (extent // 2 for extent in inside.shape)
+            rows = inside[: 2 * height : 2] & inside[1 : 2 * height : 2]
+            inside = rows[:, : 2 * width : 2] & rows[:, 1 : 2 * width : 2]
+        side = min(size, STEPS_PER_BOX)
+        height, width = (max(0, extent - side + 1) for extent in inside.shape)
+        held = cv2.erode(inside, np.ones((side, side), np.uint8), anchor=(0, 0)) if inside.size else inside
+        rooms.append(held[:height, :width])
+    return rooms
 
 
 def _lacunarities(view: View) -> np.ndarray | Measurement:
     if view.inputs.field.diameter_px * BOX_SIZES[0] < FIELD_PX * SMALLEST_BOX_PX:
         return missing("resolution_too_low")
-    rooms = _of_region(view).shared("box_rooms", lambda view: _rooms(view.shared("weight", _region) > 0))
-    return _lacunarities_in(view.shared("raster", _raster), rooms)
+    found: np.ndarray = view.shared("raster_reading", _read_raster)[0]
+    return found
+
+
+def _read_raster(view: View) -> tuple[np.ndarray, np.ndarray]:
+    """The lacunarities, and the coverage at half the raster's resolution for the distances."""
+    raster = coverage_raster(view)
+    rooms = of_image(view).shared("box_rooms", lambda view: _rooms(field_raster(view)))
+    return _lacunarities_in(raster, rooms), halved(raster)
 
 
 def _distances(view: View) -> tuple[np.ndarray, np.ndarray]:
@@ -149,9 +152,9 @@ def _distances(view: View) -> tuple[np.ndarray, np.ndarray]:
     far = view.workspace.view(view.structure, "fov").shared("distance_map", _distance_map)
     if far is None:
         return np.zeros(0), np.zeros(0)
-    weight = _of_region(view).shared("halved_weight", lambda view: _halved(view.shared("weight", _region)))
+    weight = _of_region(view).shared("halved_weight", lambda view: halved(region_raster(view)))
     inside = weight > 0
-    unit = math.dist(anatomy.disc.center, anatomy.fovea) * _scale(view)
+    unit = math.dist(anatomy.disc.center, anatomy.fovea) * raster_scale(view)
     return far[inside] / unit, weight[inside]
 
 
@@ -162,7 +165,7 @@ def _distance_map(view: View) -> np.ndarray | None:
     """
     import cv2
 
-    share = _halved(view.shared("raster", _raster))
+    _, share = view.shared("raster_reading", _read_raster)
     vessel = (share >= 0.5) | _centre_lines(view, share.shape)  # which keep what is thinner than a pixel
     if not vessel.any():
         return None
@@ -185,7 +188,7 @@ def _centre_lines(view: View, shape: tuple[int, ...]) -> np.ndarray:
     """(H, W) bool: the graph's centre lines on a raster of `shape` over the field's window."""
     import cv2
 
-    window = _window(view)
+    window = field_window(view)
     begin = np.array([part.start for part in window])
     scale = np.array([size / (part.stop - part.start) for size, part in zip(shape, window, strict=True)])
     places = np.rint((view.graph.points - begin + 0.5) * scale - 0.5).astype(np.int32)[:, ::-1]
@@ -193,63 +196,6 @@ def _centre_lines(view: View, shape: tuple[int, ...]) -> np.ndarray:
     lines = [places[view.graph.segment(index)] for index in range(len(view.graph))]
     cv2.polylines(drawn, lines, isClosed=False, color=1)
     return drawn.view(bool)
-
-
-def _scale(view: View) -> float:
-    return min(FIELD_PX / view.inputs.field.diameter_px, MOST_ENLARGED)
-
-
-def _window(view: View) -> Window:
-    """The box round the field of view."""
-    return view.workspace.view(VESSELS[0], "fov").shared("field_window", _box)
-
-
-def _box(view: View) -> Window:
-    fov = view.inputs.fov
-    rows, columns = np.flatnonzero(fov.any(axis=1)), np.flatnonzero(fov.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _raster_shape(view: View) -> tuple[int, int]:
-    """Height and width of the raster over the field's window; both are even."""
-    height, width = (max(2, 2 * round((part.stop - part.start) * _scale(view) / 2)) for part in _window(view))
-    return height, width
-
-
-def _raster(view: View) -> np.ndarray:
-    """(H, W) float32 coverage by the structure inside the field of view, the field `FIELD_PX` across."""
-    import cv2
-
-    from retquant.biomarkers.shrinking import shrink
-
-    levels, (height, width) = (
-        view.workspace.coverage_levels(view.structure)[_window(view)],
-        _raster_shape(view),
-    )
-    if _scale(view) < 1:
-        share = shrink(levels, (height, width), FULL)
-    else:
-        share = cv2.resize(as_share(levels), (width, height), interpolation=cv2.INTER_LINEAR)
-    field = _of_region(view.workspace.view(view.structure, "fov"))
-    share *= field.shared("weight", _region)  # of whole pixels, 0 or 1
-    return share
-
-
-def _region(view: View) -> np.ndarray:
-    """(H, W) float32 share of a raster pixel's middle in the region, 0 outside the field of view."""
-    import cv2
-
-    def at_middles(picture: np.ndarray) -> np.ndarray:
-        height, width = _raster_shape(view)
-        return cv2.resize(picture[_window(view)], (width, height), interpolation=cv2.INTER_NEAREST)
-
-    field = at_middles(view.inputs.fov.view(np.uint8)).astype(np.float32)
-    if isinstance(view.extent.region, WholeField):
-        return field
-    window, share = view.extent.region.coverage((view.inputs.fov.shape[0], view.inputs.fov.shape[1]))
-    region = np.zeros(view.inputs.fov.shape, np.float32)
-    region[window] = share
-    return field * at_middles(region)
 
 
 def _of_region(view: View) -> View:

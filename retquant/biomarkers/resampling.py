@@ -1,4 +1,4 @@
-"""A large map of 8 bits made smaller, each new pixel the mean of what it covers, without the map in floats between.
+"""A map of 8 bits on another raster, without the map in floats between.
 
 The map in floats of an image of eight million pixels takes longer to be given its memory than to be averaged.
 """
@@ -9,22 +9,35 @@ import numpy as np
 from numba import njit
 
 
-def shrink(levels: np.ndarray, shape: tuple[int, int], full: int) -> np.ndarray:
-    """(h, w) float32 means of levels (H, W) uint8 over H / h x W / w pixels each, in parts of `full`."""
-    (rows, down), (columns, across) = (_shares(*sizes) for sizes in zip(levels.shape, shape, strict=True))
+def resample(levels: np.ndarray, shape: tuple[int, int], full: int, *, enlarge: bool = False) -> np.ndarray:
+    """(h, w) float32 of levels (H, W) uint8, in parts of `full`.
+
+    A new pixel is the mean of the H / h x W / w old ones under it or, where the map is to be enlarged, read straight
+    between the middles of old pixels.
+    """
+    shares = _between if enlarge else _under
+    (rows, down), (columns, across) = (shares(*sizes) for sizes in zip(levels.shape, shape, strict=True))
     out = np.empty(shape, np.float32)
     _average(levels, rows, down / np.float32(full), columns, across, out)
     return out
 
 
-def _shares(size: int, fewer: int) -> tuple[np.ndarray, np.ndarray]:
-    """(fewer,) first old pixel under each new one, and (K, fewer) share of the new one in each old one from there."""
-    edges = np.arange(fewer + 1) * (size / fewer)
+def _under(size: int, new: int) -> tuple[np.ndarray, np.ndarray]:
+    """(new,) first old pixel under each new one, and (K, new) share of the new one in each old one from there."""
+    edges = np.arange(new + 1) * (size / new)
     first = np.minimum(edges[:-1].astype(np.int32), size - 1)
-    begin = first + np.arange(int(np.ceil(size / fewer)) + 1)[:, None]
+    begin = first + np.arange(int(np.ceil(size / new)) + 1)[:, None]
     inside = np.minimum(edges[1:], begin + 1) - np.maximum(edges[:-1], begin)
     share = np.where(begin < size, np.maximum(inside, 0.0), 0.0)
     return first, (share / share.sum(axis=0)).astype(np.float32)
+
+
+def _between(size: int, new: int) -> tuple[np.ndarray, np.ndarray]:
+    """(new,) old pixel whose middle comes before each new one's, and (2, new) weight of it and of the next."""
+    middle = np.clip((np.arange(new) + 0.5) * (size / new) - 0.5, 0, size - 1)
+    first = middle.astype(np.int32)
+    share = middle - first
+    return first, np.stack([1 - share, share]).astype(np.float32)
 
 
 @njit(nogil=True)
