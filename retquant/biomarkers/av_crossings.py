@@ -18,10 +18,16 @@ REGIONS = ("fov", "zone_b", "zone_c")
 
 def av_crossings(workspace: Workspace) -> AVCrossings:
     """The crossings of the whole image, found once; both graphs must be among the inputs."""
-    found: AVCrossings = workspace.view("artery", "fov").shared(
-        "meetings",
-        lambda view: find_av_crossings(view.inputs.graphs["artery"], view.inputs.graphs["vein"]),
-    )
+
+    def find(view: View) -> AVCrossings:
+        vein = view.inputs.segmentation.targets.get("vein")
+        return find_av_crossings(
+            view.inputs.graphs["artery"],
+            view.inputs.graphs["vein"],
+            vein_mask=vein.mask if vein is not None and vein.is_hard else None,
+        )
+
+    found: AVCrossings = workspace.view("artery", "fov").shared("meetings", find)
     return found
 
 
@@ -68,8 +74,8 @@ def av_nicking(artery: View, _vein: View) -> np.ndarray | Measurement:
     1 - calibre beside / calibre away: beside is the mean up to a quarter of the vein's calibre from the artery's
     edge, away the median from one to two calibres; both sides of the artery are taken together. 0 for a vein of
     even calibre, negative for one that is wider there. Crossings of 30 degrees or more, and veins of at least four
-    pixels, are measured. A one-bit mask, whose calibre is a mean along the vessel, shows a notch shallower by up to
-    0.09.
+    pixels, are measured. A one-bit mask is as wide as its pixels beside the artery, which is up to half a pixel off
+    at either edge where the vein runs along the grid.
     """
     inside = _inside(artery)
     if not inside.any():

@@ -9,6 +9,7 @@ Shapes: X crossings, P points of a graph.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from retquant.vessels.clip import segment_calibre
 from retquant.vessels.graph import VesselGraph
+from retquant.vessels.one_bit_width import width_in_mask
 from retquant.vessels.packing import arc_positions, middle, owner
 from retquant.vessels.passing import Obstacle, Walks
 
@@ -32,7 +34,7 @@ LEAST_CALIBRE_PX = 4.0
 """Under this width a quarter of a calibre beside the artery is less than the map's own blur."""
 
 _LOCAL_CALIBRES = 3.0  # to either side of the crossing, for a vessel's own calibre there
-_WINDOW = 5  # positions at which a stretch of the vein is read
+_WINDOW = 25  # positions at which a stretch of the vein is read
 _STRETCHES = np.stack([np.linspace(*stretch, _WINDOW) for stretch in ((0.0, BESIDE_CALIBRES), AWAY_CALIBRES)])
 
 
@@ -58,12 +60,16 @@ class AVCrossings:
         return 1 - self.vein_beside / self.vein_away
 
 
-def find_av_crossings(artery: VesselGraph, vein: VesselGraph) -> AVCrossings:
+def find_av_crossings(
+    artery: VesselGraph, vein: VesselGraph, *, vein_mask: np.ndarray | None = None
+) -> AVCrossings:
     """The crossings of the arteries and veins of one image, in order of artery, vein and place along it.
 
     The vein is measured to both sides of the crossing, or to one where it ends or branches too soon on the other:
     beside the artery as the mean up to a quarter of the vein's calibre from the artery's edge, away from it as the
     median from one to two. The artery's edge lies half its calibre over the sine of the angle from the crossing.
+    `vein_mask` (H, W) bool is given where the veins were drawn with one bit: beside the artery it is read itself, for
+    the calibre in the graph of such a mask is a mean along the vessel.
     """
     step = _intersections(artery, vein)
     arcs = [arc_positions(graph.points, graph.starts) for graph in (artery, vein)]
@@ -78,7 +84,19 @@ def find_av_crossings(artery: VesselGraph, vein: VesselGraph) -> AVCrossings:
         widths = [
             _local_calibre(*profile, at) for profile, at in zip(along, (at_first, at_second), strict=True)
         ]
-        beside, away = _beside_and_away(*along[1], at_second, angle=angle, artery=widths[0], vein=widths[1])
+
+        def width(wanted: np.ndarray, segment: int = segments[1], calibre: float = widths[1]) -> np.ndarray:
+            assert vein_mask is not None
+            return width_in_mask(vein_mask, vein, segment, arcs[1], wanted, calibre=calibre)
+
+        beside, away = _beside_and_away(
+            *along[1],
+            at_second,
+            angle=angle,
+            artery=widths[0],
+            vein=widths[1],
+            one_bit=None if vein_mask is None else width,
+        )
         position = np.array(
             [np.interp(at_second, *_line(vein, segments[1], arcs[1], axis)) for axis in (0, 1)]
         )
@@ -207,15 +225,20 @@ def _beside_and_away(
     angle: float,
     artery: float,
     vein: float,
+    one_bit: Callable[[np.ndarray], np.ndarray] | None,
 ) -> tuple[float, float]:
-    """Pixels across the vein next to the artery and away from it; NaN where neither side has both."""
+    """Pixels across the vein next to the artery and away from it; NaN where neither side has both.
+
+    `one_bit` gives the width at positions along the vein where its samples are means along it.
+    """
     if not (np.isfinite(artery) and np.isfinite(vein) and angle >= LEAST_ANGLE_DEG):
         return np.nan, np.nan
     edge = artery / 2 / np.sin(np.radians(angle))
     away_from = edge + _STRETCHES * vein
-    sides = _read(at, width, crossing + np.concatenate([-away_from, away_from]), spacing).reshape(
-        2, 2, _WINDOW
-    )
+    wanted = crossing + np.stack([-away_from, away_from])  # (2 sides, 2 stretches, W)
+    sides = _read(at, width, wanted, spacing)
+    if one_bit is not None:
+        sides = np.where(np.isfinite(sides), one_bit(wanted.ravel()).reshape(sides.shape), np.nan)
     kept = [side for side in sides if np.isfinite(side).all()]
     if not kept:
         return np.nan, np.nan
