@@ -46,6 +46,7 @@ def least_cover(mask: np.ndarray, sizes: np.ndarray) -> Cover:
     """
     import cv2
 
+    from retquant.biomarkers.box_masses import uneven_masses
     from retquant.biomarkers.grid_offsets import Occupancy
 
     left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
@@ -57,9 +58,7 @@ def least_cover(mask: np.ndarray, sizes: np.ndarray) -> Cover:
     masses = []
     for size in sizes.tolist():
         count, ties = occupancy.fewest(size)
-        found = _masses(total, size, ties if len(ties) * count <= _MOST_COMPARED else ties[:1])
-        best = found[np.argmax(np.einsum("tij,tij->t", found, found))].ravel()
-        masses.append(best[best > 0])
+        masses.append(uneven_masses(total, size, ties if len(ties) * count <= _MOST_COMPARED else ties[:1]))
     return Cover(np.asarray(sizes), tuple(masses))
 
 
@@ -70,14 +69,3 @@ def slope(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     value = float(offset @ y / spread)
     rest = y - y.mean() - value * offset
     return value, math.sqrt(float(rest @ rest) / (len(x) - 2) / spread)
-
-
-def _masses(total: np.ndarray, size: int, offsets: np.ndarray) -> np.ndarray:
-    """(T, R, C) float, pixels of the mask in each box at each of T offsets, from the mask's integral image."""
-    edges = []
-    for start, extent in zip(offsets.T, total.shape, strict=True):
-        boxes = -(-(extent + size - 2) // size)
-        lines = start[:, None] + np.arange(1 - size, boxes * size - size + 2, size)
-        edges.append(np.clip(lines, 0, extent - 1))
-    corners = total[edges[0][:, :, None], edges[1][:, None, :]].astype(np.float64)
-    return np.diff(np.diff(corners, axis=1), axis=2)
