@@ -96,8 +96,9 @@ class Annulus:
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """True from the inner circle to the outer one, both included."""
-        distance = self.distance(points)
-        return (distance >= self.inner_px) & (distance <= self.outer_px)
+        row, col = points[..., 0] - self.center[0], points[..., 1] - self.center[1]
+        squared = row * row + col * col
+        return np.asarray((squared >= self.inner_px**2) & (squared <= self.outer_px**2))
 
     def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
         """Each pixel's share inside the ring; the circles count as straight within a pixel."""
@@ -115,7 +116,7 @@ class Annulus:
         np.sqrt(distance, out=distance)
         share = _share_within(np.float32(self.outer_px) - distance)
         if self.inner_px > 0:
-            share -= _share_within(np.float32(self.inner_px) - distance)
+            share -= _share_within(np.subtract(np.float32(self.inner_px), distance, out=distance))
         return (window[0], window[1]), share
 
 

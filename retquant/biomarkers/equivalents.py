@@ -10,7 +10,7 @@ import numpy as np
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import MINIMUM_SAMPLES, View
-from retquant.vessels.graph import BORDER, BRANCH, VesselGraph
+from retquant.vessels.graph import BORDER, BRANCH
 
 ZONES = ("zone_b", "zone_c")
 EDGE_PX = 2.0  # a centre line that ends this near to a zone's circle reaches it
@@ -190,7 +190,7 @@ def crossing_calibres(view: View) -> np.ndarray:
     graph = view.graph
     if not len(graph):
         return np.zeros(0)
-    label = _component(graph)
+    label = view.part
     at_inner, at_outer = _reaches(view)
     found: list[float] = []
     for part in np.unique(label):
@@ -200,16 +200,6 @@ def crossing_calibres(view: View) -> np.ndarray:
         found += trunks[: min(len(trunks), exits)]
     widths = np.sort(np.asarray(found, float))[::-1]
     return widths[np.isfinite(widths)]
-
-
-def _component(graph: VesselGraph) -> np.ndarray:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    size = len(graph.nodes.position)
-    links = coo_array((np.ones(len(graph)), (graph.source, graph.target)), shape=(size, size))
-    _, label = connected_components(links, directed=False)
-    return np.asarray(label[graph.source])
 
 
 def _reaches(view: View) -> tuple[np.ndarray, np.ndarray]:

@@ -193,9 +193,23 @@ class View:
         """(J,) bool of the whole graph's bifurcations."""
         return self.extent.region.contains(self.whole.bifurcations.position)
 
+    @cached_property
+    def _kinds_inside(self) -> np.ndarray:
+        """Kinds of the whole graph's nodes that lie in the region."""
+        nodes: Nodes = self.whole.nodes
+        return nodes.kind[self.extent.region.contains(nodes.position)]
+
     def count_nodes(self, kind: int) -> float:
         """Nodes of a kind (END, BRANCH, ...) of the whole graph that lie in the region; NaN where none is traced."""
-        if self.is_untraced:
-            return math.nan
-        nodes: Nodes = self.whole.nodes
-        return float(np.count_nonzero((nodes.kind == kind) & self.extent.region.contains(nodes.position)))
+        return math.nan if self.is_untraced else float(np.count_nonzero(self._kinds_inside == kind))
+
+    @cached_property
+    def part(self) -> np.ndarray:
+        """(B,) int, the same for segments of one connected part of the vessels within the region."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        graph, size = self.graph, len(self.graph.nodes.position)
+        links = coo_array((np.ones(len(graph)), (graph.source, graph.target)), shape=(size, size))
+        _, label = connected_components(links, directed=False)
+        return np.asarray(label[graph.source])
