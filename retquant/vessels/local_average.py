@@ -20,12 +20,12 @@ def local_mean(values: np.ndarray, weight: np.ndarray, starts: np.ndarray, *, si
     if len(columns):
         longest = int(np.diff(starts).max())
         _average(
-            columns, np.ascontiguousarray(weight, dtype=np.float64), starts, _reaches(sigma), longest, mean
+            columns, np.ascontiguousarray(weight, dtype=np.float64), starts, reaches(sigma), longest, mean
         )
     return mean.reshape(values.shape)
 
 
-def _reaches(sigma: float) -> np.ndarray:
+def reaches(sigma: float) -> np.ndarray:
     """(3,) points to either side that each box takes in, such that their variances add up to `sigma` squared."""
     ideal = math.sqrt(12 * sigma**2 / _PASSES + 1)
     lower = math.floor(ideal)
@@ -37,24 +37,35 @@ def _reaches(sigma: float) -> np.ndarray:
 @njit(nogil=True)
 def _average(columns, weight, starts, reaches, longest, mean):  # type: ignore[no-untyped-def]
     """Fill `mean` (P, K) from `columns` (P, K) and `weight` (P,), beyond a curve's ends nothing."""
-    margin = reaches.sum()
-    room = longest + 2 * margin
-    mass, total, spare = np.empty(room), np.empty(room), np.empty(room)
+    room = room_for(longest, reaches)
     for b in range(len(starts) - 1):
-        first, count = starts[b], starts[b + 1] - starts[b]
-        size = count + 2 * margin
-        mass[:size] = 0.0
+        run = slice(starts[b], starts[b + 1])
+        average_one(columns[run], weight[run], reaches, room, mean[run])
+
+
+@njit(nogil=True)
+def room_for(longest, reaches):  # type: ignore[no-untyped-def]
+    """What `average_one` works in, for curves of up to so many points."""
+    return np.empty((3, longest + 2 * reaches.sum()))
+
+
+@njit(nogil=True)
+def average_one(columns, weight, reaches, room, mean):  # type: ignore[no-untyped-def]
+    """Fill `mean` (K, C), as `local_mean` does for each of its curves."""
+    mass, total, spare = room
+    margin, count = reaches.sum(), len(columns)
+    size = count + 2 * margin
+    mass[:size] = 0.0
+    for i in range(count):
+        mass[margin + i] = weight[i]
+    _boxes(mass, spare, size, reaches)
+    for k in range(columns.shape[1]):
+        total[:size] = 0.0
         for i in range(count):
-            mass[margin + i] = weight[first + i]
-        _boxes(mass, spare, size, reaches)
-        for k in range(columns.shape[1]):
-            total[:size] = 0.0
-            for i in range(count):
-                total[margin + i] = columns[first + i, k] * weight[first + i]
-            _boxes(total, spare, size, reaches)
-            for i in range(count):
-                if mass[margin + i] > 1e-9:
-                    mean[first + i, k] = total[margin + i] / mass[margin + i]
+            total[margin + i] = columns[i, k] * weight[i]
+        _boxes(total, spare, size, reaches)
+        for i in range(count):
+            mean[i, k] = total[margin + i] / mass[margin + i] if mass[margin + i] > 1e-9 else 0.0
 
 
 @njit(nogil=True)

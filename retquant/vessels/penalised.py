@@ -35,33 +35,46 @@ def solve_penalised(
 
 @njit(nogil=True)
 def _solve_all(data, weight, penalty, starts, longest, curve):  # type: ignore[no-untyped-def]
-    band, factor = np.empty((4, longest)), np.empty((4, longest))
-    found, rest = np.empty(longest), np.empty(longest)
+    room = room_for(longest)
     for b in range(len(starts) - 1):
-        first, count = starts[b], starts[b + 1] - starts[b]
-        _fill(band, weight, penalty, first, count)
-        _factorise(band, factor, count)
-        for axis in range(2):
-            for i in range(count):
-                rest[i] = weight[first + i] * data[first + i, axis]
-            _substitute(factor, rest, count)
-            for i in range(count):
-                found[i] = rest[i]
-            for i in range(count):
-                rest[i] = weight[first + i] * data[first + i, axis] - _row(band, found, i, count)
-            _substitute(factor, rest, count)
-            for i in range(count):
-                curve[first + i, axis] = found[i] + rest[i]
+        run = slice(starts[b], starts[b + 1])
+        solve_one(data[run], weight[run], penalty[run], room, curve[run])
 
 
 @njit(nogil=True)
-def _fill(band, weight, penalty, first, count):  # type: ignore[no-untyped-def]
+def room_for(longest):  # type: ignore[no-untyped-def]
+    """What `solve_one` works in, for curves of up to so many points."""
+    return np.empty((4, longest)), np.empty((4, longest)), np.empty(longest), np.empty(longest)
+
+
+@njit(nogil=True)
+def solve_one(data, weight, penalty, room, curve):  # type: ignore[no-untyped-def]
+    """Fill `curve` (K, 2), as `solve_penalised` does for each of its curves."""
+    band, factor, found, rest = room
+    count = len(data)
+    _fill(band, weight, penalty, count)
+    _factorise(band, factor, count)
+    for axis in range(2):
+        for i in range(count):
+            rest[i] = weight[i] * data[i, axis]
+        _substitute(factor, rest, count)
+        for i in range(count):
+            found[i] = rest[i]
+        for i in range(count):
+            rest[i] = weight[i] * data[i, axis] - _row(band, found, i, count)
+        _substitute(factor, rest, count)
+        for i in range(count):
+            curve[i, axis] = found[i] + rest[i]
+
+
+@njit(nogil=True)
+def _fill(band, weight, penalty, count):  # type: ignore[no-untyped-def]
     """The matrix's diagonal and its first three upper bands."""
     for i in range(count):
-        band[0, i] = weight[first + i]
+        band[0, i] = weight[i]
         band[1, i] = band[2, i] = band[3, i] = 0.0
     for i in range(count - 3):  # the third difference -1, 3, -3, 1
-        p = penalty[first + i]
+        p = penalty[i]
         band[0, i] += p
         band[0, i + 1] += 9 * p
         band[0, i + 2] += 9 * p

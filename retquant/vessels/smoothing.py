@@ -12,9 +12,13 @@ Reference: P. H. C. Eilers, Analytical Chemistry 75 (2003) 3631-3636 (penalised 
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from retquant.vessels.local_average import local_mean
+import numpy as np
+from numba import njit
+
+from retquant.vessels import local_average, penalised
+from retquant.vessels.local_average import reaches
 from retquant.vessels.packing import owner
 from retquant.vessels.penalised import solve_penalised
 
@@ -24,6 +28,8 @@ _WINDOWS = (
     (3.0, 1.5),
 )  # and the share of the error that it may reach: bends of few calibres too
 _FEWEST_SCATTERED = 50  # points: their quartile is known to a few hundredths of a pixel
+_TWO_PI = math.log(2 * math.pi)
+_JUST_LONGER = math.log(1.05)
 _ROUNDS = 14  # wavelengths shrink by the root of two each: from 60 calibres to less than one
 
 
@@ -58,30 +64,60 @@ def smooth_within_error(
     follow, cancels out, and a bend that the curve has cut short does not. `longest` and `shortest` are the
     (B,) wavelengths in points between which the penalty of each curve may vary, shortened by `pace` at a time.
     """
-    which = owner(starts)
-    wavelength = longest[which].astype(float)
-    floor = np.minimum(shortest, longest)[which]
+    curve = np.empty((len(data), 2))
+    if not len(data):
+        return curve
     known = (weight > 0.5) & (weight < 2)  # neither guesses nor pinned ends say anything about the fit
-    curve = smooth(data, weight, starts, penalty=strength(wavelength))
-    active = np.ones(len(starts) - 1, dtype=bool)
-    for _ in range(_ROUNDS):
-        at = np.flatnonzero(active[which])  # only curves that still depart are worked on
-        part = np.concatenate([[0], np.cumsum(np.diff(starts)[active])]).astype(np.intp)
-        trust = known[at].astype(float)
-        poor = np.zeros(len(at), dtype=bool)
-        for window, share in _WINDOWS:
-            departure = local_mean(data[at] - curve[at], trust, part, sigma=window)
-            poor |= np.hypot(*departure.T) > share * error_px
-        poor &= wavelength[at] > 1.05 * floor[at]
-        active = np.bincount(which[at[poor]], minlength=len(active)) > 0
-        if not active.any():
-            break
-        shorter = np.where(poor, np.maximum(wavelength[at] / pace, floor[at]), wavelength[at])
-        wavelength[at] = np.exp(local_mean(np.log(shorter), np.ones(len(at)), part, sigma=_WINDOW * 2 / 3))
-        at = np.flatnonzero(active[which])
-        part = np.concatenate([[0], np.cumsum(np.diff(starts)[active])]).astype(np.intp)
-        curve[at] = smooth(data[at], weight[at], part, penalty=strength(wavelength[at]))
+    _fit_all(
+        np.ascontiguousarray(data, dtype=np.float64),
+        weight.astype(float),
+        known.astype(float),
+        starts,
+        np.log(longest),
+        np.log(np.minimum(shortest, longest)),
+        math.log(pace),
+        (
+            (reaches(_WINDOWS[0][0]), _WINDOWS[0][1] * error_px),
+            (reaches(_WINDOWS[1][0]), _WINDOWS[1][1] * error_px),
+        ),
+        reaches(_WINDOW * 2 / 3),
+        curve,
+    )
     return curve
+
+
+@njit(nogil=True)
+def _fit_all(data, weight, known, starts, longest, shortest, pace, windows, evener, curve):  # type: ignore[no-untyped-def]
+    """Fill `curve`; wavelengths as logarithms, `windows` and `evener` as `local_average.reaches`."""
+    most = np.diff(starts).max()
+    room = penalised.room_for(most), local_average.room_for(most, windows[0][0])
+    departure, mean, penalty = np.empty((most, 2)), np.empty((most, 2)), np.empty(most)
+    wavelength, ones, is_poor = np.empty((most, 1)), np.ones(most), np.empty(most, np.bool_)
+    for b in range(len(starts) - 1):
+        run = slice(starts[b], starts[b + 1])
+        count = starts[b + 1] - starts[b]
+        wavelength[:count] = longest[b]
+        for turn in range(_ROUNDS + 1):
+            for i in range(count):
+                # past twice the curve's own length nothing but a parabola is left; more would only cost digits
+                penalty[i] = math.exp(6 * (min(wavelength[i, 0], math.log(2.0 * count)) - _TWO_PI))
+            penalised.solve_one(data[run], weight[run], penalty[:count], room[0], curve[run])
+            if turn == _ROUNDS:
+                break
+            departure[:count] = data[run] - curve[run]
+            is_poor[:count] = False
+            for window, bar in windows:
+                local_average.average_one(departure[:count], known[run], window, room[1], mean[:count])
+                for i in range(count):
+                    if wavelength[i, 0] > shortest[b] + _JUST_LONGER:
+                        is_poor[i] |= mean[i, 0] ** 2 + mean[i, 1] ** 2 > bar * bar
+            if not is_poor[:count].any():
+                break
+            for i in range(count):
+                if is_poor[i]:
+                    wavelength[i, 0] = max(wavelength[i, 0] - pace, shortest[b])
+            local_average.average_one(wavelength[:count], ones[:count], evener, room[1], mean[:count, :1])
+            wavelength[:count] = mean[:count, :1]
 
 
 def scatter(
