@@ -10,41 +10,31 @@ from dataclasses import replace
 
 import numpy as np
 
-from retquant.vessels.centerline import Lines
+from retquant.vessels.centerline import Lines, segment_median
 from retquant.vessels.edges import HALF, PLATEAU, EdgeMap, heights
-from retquant.vessels.packing import arc_positions, middle, pack
+from retquant.vessels.packing import arc_positions, middle, owner
 from retquant.vessels.smoothing import frame
 
 
 def prolonged(lines: Lines) -> Lines:
     """The lines with both free ends led on straight for three radii: room in which to find the tip."""
-    pieces, radius, blind, beyond = [], [], [], []
     tangent, _ = frame(lines.points, lines.starts)
-    for b in range(len(lines.starts) - 1):
-        run = slice(lines.starts[b], lines.starts[b + 1])
-        more = int(np.ceil((1.5 * lines.calibre[b] + 2) / lines.step[b]))
-        along = np.arange(1, more + 1)[:, None] * lines.step[b]
-        points, thick, dim = lines.points[run], lines.radius[run], lines.blind[run]
-        typical = middle(thick)
-        counts = [0, 0]
-        if lines.is_free[b, 1]:
-            points = np.concatenate([points, points[-1] + along * tangent[run][-1]])
-            counts[1] = more
-        if lines.is_free[b, 0]:
-            points = np.concatenate([(points[0] - along * tangent[run][0])[::-1], points])
-            counts[0] = more
-        pieces.append(points)
-        radius.append(np.pad(np.maximum(thick, 0), counts, constant_values=typical))
-        blind.append(np.pad(dim, counts, constant_values=False))
-        beyond.append(np.pad(np.zeros(len(dim), dtype=bool), counts, constant_values=True))
-    points, starts = pack(pieces)
+    more = np.ceil((1.5 * lines.calibre + 2) / lines.step).astype(np.intp)[:, None] * lines.is_free
+    count = np.diff(lines.starts)
+    starts = np.concatenate([[0], np.cumsum(count + more.sum(axis=1))]).astype(np.intp)
+    which = owner(starts)
+    place = np.arange(starts[-1]) - (starts[:-1] + more[:, 0])[which]  # along the line as it was: below 0 is new
+    known = np.clip(place, 0, count[which] - 1)
+    source, further = lines.starts[which] + known, place - known
+    beyond = further != 0
+    typical = segment_median(lines.radius, lines.starts)
     return replace(
         lines,
-        points=points,
+        points=lines.points[source] + (further * lines.step[which])[:, None] * tangent[source],
         starts=starts,
-        radius=np.concatenate(radius),
-        blind=np.concatenate(blind),
-        beyond=np.concatenate(beyond),
+        radius=np.where(beyond, typical[which], np.maximum(lines.radius[source], 0.0)),
+        blind=lines.blind[source] & ~beyond,
+        beyond=beyond,
     )
 
 
