@@ -98,7 +98,7 @@ def lacunarities(share: np.ndarray, field: np.ndarray) -> np.ndarray:
 
     NaN where no box of that size lies in the field, or none holds anything.
     """
-    return _lacunarities_in(share, _rooms(field))
+    return _lacunarities_in(share, _rooms(field.view(np.uint8)))
 
 
 def _lacunarities_in(share: np.ndarray, rooms: list[np.ndarray]) -> np.ndarray:
@@ -113,20 +113,20 @@ def _lacunarities_in(share: np.ndarray, rooms: list[np.ndarray]) -> np.ndarray:
 
 
 def _rooms(field: np.ndarray) -> list[np.ndarray]:
-    """K arrays uint8, in steps of the box's glide: whether the box that begins there lies in the field as a whole."""
-    import cv2
-
+    """K arrays, in steps of the box's glide: whether the box that begins there lies in the field (H, W) as a whole."""
     rooms = []
-    inside = field.astype(np.uint8)
+    inside = field
     for size in BOX_SIZES:
         if size > STEPS_PER_BOX:
             height, width = (extent // 2 for extent in inside.shape)
             rows = inside[: 2 * height : 2] & inside[1 : 2 * height : 2]
             inside = rows[:, : 2 * width : 2] & rows[:, 1 : 2 * width : 2]
-        side = min(size, STEPS_PER_BOX)
-        height, width = (max(0, extent - side + 1) for extent in inside.shape)
-        held = cv2.erode(inside, np.ones((side, side), np.uint8), anchor=(0, 0)) if inside.size else inside
-        rooms.append(held[:height, :width])
+        held, step = inside, 1
+        while step < min(size, STEPS_PER_BOX):  # pairs of rows and of columns, then pairs of pairs
+            rows = held[:-step] & held[step:]
+            held = rows[:, :-step] & rows[:, step:]
+            step *= 2
+        rooms.append(held)
     return rooms
 
 

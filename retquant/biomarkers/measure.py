@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from retquant.anatomy.anatomy import Anatomy
 from retquant.biomarkers.definition import Column, Definition
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS
-from retquant.biomarkers.statistics import summarise
-from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
+from retquant.biomarkers.statistics import Sample
+from retquant.biomarkers.workspace import MeasureInputs, Workspace
 from retquant.errors import ConfigError
 
 GRAPHED = ("vessel", "artery", "vein", "large_vessel", "capillary")
@@ -36,40 +37,56 @@ def measure(inputs: MeasureInputs, columns: Sequence[str] | None = None) -> dict
     """
     workspace = Workspace(inputs)
     chosen = select_columns(columns if columns is not None else ("*",), modality=inputs.modality)
-    return {name: _measured(BIOMARKERS[name], workspace) for name in chosen}
+    made: dict[tuple[str | None, ...], Measurement | Sample] = {}
+    measured = {}
+    for name in chosen:
+        column = BIOMARKERS[name]
+        # a formula is run once a place, whatever its statistics
+        place = (column.definition_id, column.structure, column.region, column.sector)
+        if place not in made:
+            made[place] = _made(column, workspace)
+        measured[name] = _measured(column, made[place], workspace)
+    return measured
 
 
 def select_columns(patterns: Iterable[str], *, modality: str) -> list[str]:
     """Names of the columns that match a glob and apply to a modality, in the order of the registry."""
-    patterns = tuple(patterns)
+    found: set[str] = set()
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in BIOMARKERS):
+        matches = re.compile(translate(pattern)).match
+        named = [name for name in BIOMARKERS if matches(name)]
+        if not named:
             raise ConfigError(
                 f"no biomarker is called {pattern!r}", where="columns", remedy="retquant biomarkers list"
             )
-    return [
-        name
-        for name, column in BIOMARKERS.items()
-        if modality in column.modalities and any(fnmatchcase(name, pattern) for pattern in patterns)
-    ]
+        found.update(named)
+    return [name for name, column in BIOMARKERS.items() if name in found and modality in column.modalities]
 
 
-def _measured(column: Column, workspace: Workspace) -> Measurement:
+def _made(column: Column, workspace: Workspace) -> Measurement | Sample:
+    """What a column's formula gives in its place, in pixels: a number or why there is none, or many numbers."""
     definition = DEFINITIONS[column.definition_id]
     if definition.over == "image":
-        result = definition.compute(workspace)
-        return result if isinstance(result, Measurement) else _from_number(float(result))
+        return _as_measurement(definition.compute(workspace))
     reason = _obstacle(column, workspace)
     if reason is not None:
         return missing(reason)
     views = [workspace.view(target, column.region or "fov", column.sector) for target in column.targets]
-    # a formula is run once a view, whatever its statistics; one of arteries and veins takes both views
-    values = views[0].shared(definition.id, lambda _: definition.compute(*views))
-    if isinstance(values, np.ndarray):
-        result = _summary(column, definition, views[0], values)
-    else:
-        result = values if isinstance(values, Measurement) else _from_number(float(values))
-    return _in_unit(result, definition, workspace.inputs.anatomy.scale.um_per_px)
+    values = definition.compute(*views)  # of arteries and veins, both views
+    if not isinstance(values, np.ndarray):
+        return _as_measurement(values)
+    over_segments = definition.over == "segments"
+    return Sample(values, views[0].graph.arc_length if over_segments else np.ones(len(values)))
+
+
+def _measured(column: Column, made: Measurement | Sample, workspace: Workspace) -> Measurement:
+    if isinstance(made, Sample):
+        assert column.statistic is not None  # the registry refuses many values without statistics
+        made = made.summary(column.statistic)
+    definition = DEFINITIONS[column.definition_id]
+    if definition.over == "image":
+        return made
+    return _in_unit(made, definition, workspace.inputs.anatomy.scale.um_per_px)
 
 
 def _obstacle(column: Column, workspace: Workspace) -> str | None:
@@ -109,13 +126,10 @@ def _is_known(landmark: str, anatomy: Anatomy) -> bool:
     raise ValueError(f"{landmark!r} is no landmark")
 
 
-def _summary(column: Column, definition: Definition, view: View, values: np.ndarray) -> Measurement:
-    weights = view.graph.arc_length if definition.over == "segments" else np.ones(len(values))
-    assert column.statistic is not None  # the registry refuses many values without statistics
-    return summarise(values, column.statistic, weights=weights)
-
-
-def _from_number(value: float) -> Measurement:
+def _as_measurement(found: Measurement | float) -> Measurement:
+    if isinstance(found, Measurement):
+        return found
+    value = float(found)
     return missing("too_few_vessels") if math.isnan(value) else Measurement(value=value)
 
 

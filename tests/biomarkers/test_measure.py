@@ -10,7 +10,7 @@ import pytest
 
 from retquant.anatomy import Disc, Scale
 from retquant.biomarkers import BIOMARKERS, MeasureInputs, Measurement, measure, select_columns
-from retquant.biomarkers.statistics import summarise
+from retquant.biomarkers.statistics import Sample
 from retquant.errors import ConfigError
 from retquant.phantoms import Shape, spokes
 from retquant.segmentation.segmentation import Segmentation
@@ -152,15 +152,16 @@ def test_each_statistic_is_what_its_name_says():
     values = np.array([3.0, np.nan, 1.0, 2.0, 10.0])
     weights = np.array([1.0, 100.0, 1.0, 1.0, 5.0])
     expected = {"mean": 4.0, "median": 2.5, "min": 1.0, "max": 10.0, "length_weighted": 7.0, "p90": 7.9}
+    sample = Sample(values, weights)
     for statistic, value in expected.items():
-        assert summarise(values, statistic, weights=weights).value == pytest.approx(value), statistic
-    assert summarise(values, "std", weights=weights).value == pytest.approx(np.std([3, 1, 2, 10], ddof=1))
+        assert sample.summary(statistic).value == pytest.approx(value), statistic
+    assert sample.summary("std").value == pytest.approx(np.std([3, 1, 2, 10], ddof=1))
 
 
 def test_one_value_has_a_median_and_no_standard_deviation():
     one = np.array([np.nan, 5.0])
-    assert summarise(one, "median", weights=one).n == 1
-    assert summarise(one, "std", weights=one).reason == "too_few_vessels"
+    assert Sample(one, one).summary("median").n == 1
+    assert Sample(one, one).summary("std").reason == "too_few_vessels"
 
 
 def test_segmentation_may_hold_more_than_there_are_graphs_for(inputs_of):
