@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -17,10 +16,7 @@ from retquant.vessels.centerline import (
     Lines,
     calibre_along,
     final_middle,
-    near_crossings,
-    near_nodes,
     skeleton_lines,
-    spacing,
     stiff_middle,
 )
 from retquant.vessels.cleaning import dissolve, remove_small_loops, remove_small_parts, remove_spurs
@@ -29,8 +25,9 @@ from retquant.vessels.edges import MARGIN, EdgeMap, edge_map, is_near_border
 from retquant.vessels.ends import prolonged, settled, tip_positions
 from retquant.vessels.gaps import bridge_gaps
 from retquant.vessels.graph import BORDER, BRANCH, END, LOOP, Bifurcations, Nodes, VesselGraph
-from retquant.vessels.junctions import Arm, find_bifurcations, meeting_point
-from retquant.vessels.packing import arc_positions, middle, pack, resample
+from retquant.vessels.junctions import find_bifurcations
+from retquant.vessels.meeting import led_to_nodes, meeting_points
+from retquant.vessels.packing import arc_positions, middle, resample
 from retquant.vessels.pinholes import find_pinholes
 from retquant.vessels.smoothing import frame
 from retquant.vessels.trace import Strand, trace
@@ -138,8 +135,8 @@ def _measured(
 
     lines = skeleton_lines(strands, position[ends], radius[ends], is_free)
     lines = stiff_middle(lines, target, is_pinned=False)
-    met = _meetings(lines, ends, position, radius, degree)
-    lines = _led_to_nodes(lines, strands, ends, skeleton_nodes=position, nodes=met, radius=radius)
+    met = meeting_points(lines, ends, position=position, radius=radius, degree=degree)
+    lines = led_to_nodes(lines, strands, ends, skeleton_nodes=position, nodes=met, radius=radius)
     lines = prolonged(lines)
     lines = stiff_middle(lines, target, is_pinned=True)
     lines, width = final_middle(lines, target, error_px=error_px)
@@ -153,75 +150,6 @@ def _measured(
     shape = (target.height.shape[0] - 2 * MARGIN, target.height.shape[1] - 2 * MARGIN)
     return _assembled(
         lines, target, nodes, ends, (tangent, curvature), (structure, shape, crossings, disc_center)
-    )
-
-
-def _meetings(
-    lines: Lines, ends: np.ndarray, position: np.ndarray, radius: np.ndarray, degree: np.ndarray
-) -> np.ndarray:
-    """(N, 2) where the arms of each junction meet; the skeleton's own position at other nodes."""
-    met = position.copy()
-    arms: dict[int, list[np.ndarray]] = defaultdict(list)
-    for b, pair in enumerate(ends.tolist()):
-        run = slice(lines.starts[b], lines.starts[b + 1])
-        reach = max(int(2 * lines.calibre[b] / lines.step[b]), 4)
-        for end, node in enumerate(pair):
-            if degree[node] > 2:
-                points, blind = lines.points[run], lines.blind[run]
-                points, blind = (points[::-1], blind[::-1]) if end else (points, blind)
-                clear = int(np.argmin(blind)) if not blind.all() else len(blind)
-                arms[node].append(points[clear : clear + reach])
-    for node, leaving in arms.items():
-        met[node] = meeting_point(leaving, skeleton_node=position[node], radius=float(radius[node]))
-    return met
-
-
-def _led_to_nodes(
-    lines: Lines,
-    strands: list[Strand],
-    ends: np.ndarray,
-    *,
-    skeleton_nodes: np.ndarray,
-    nodes: np.ndarray,
-    radius: np.ndarray,
-) -> Lines:
-    """The lines cut back to where they are clear of a junction, then led straight to where its arms meet."""
-    pieces, thickness = [], []
-    for b, pair in enumerate(ends.tolist()):
-        run = slice(lines.starts[b], lines.starts[b + 1])
-        points, thick, blind = lines.points[run], lines.radius[run], lines.blind[run]
-        for end, node in enumerate(pair):
-            points, thick, blind = points[::-1], thick[::-1], blind[::-1]
-            if lines.is_free[b, 1 - end]:
-                continue  # the loop looks at the last end first, for each turn reverses the line
-            node = pair[1 - end]
-            clear = int(np.argmin(blind)) if not blind.all() else len(blind) - 1
-            clear = min(max(clear, 1), len(points) - 1)
-            onward = points[clear] - points[min(clear + 4, len(points) - 1)]
-            while clear < len(points) - 2 and (nodes[node] - points[clear]) @ onward <= 0 and len(onward):
-                clear += 1  # the arm overshoots the meeting point
-            points = np.concatenate([nodes[node][None], points[clear:]])
-            thick = np.concatenate([thick[:1], thick[clear:]])
-            blind = np.concatenate([[True], blind[clear:]])
-        pieces.append(points)
-        thickness.append(thick)
-    points, starts = pack(pieces)
-    points, starts, channel = resample(
-        points, starts, np.concatenate(thickness)[:, None], step=lines.step, fewest=FEWEST_POINTS
-    )
-    reach = np.where(lines.is_free, -1.0, radius[ends])
-    blind = near_nodes(points, starts, skeleton_nodes[ends], reach) | near_crossings(points, starts, strands)
-    middle = (skeleton_nodes + nodes) / 2
-    blind |= near_nodes(points, starts, nodes[ends], reach) | near_nodes(points, starts, middle[ends], reach)
-    step = spacing(points, starts)
-    return replace(
-        lines,
-        points=points,
-        starts=starts,
-        radius=channel[:, 0],
-        step=step,
-        blind=blind,
-        beyond=np.zeros(len(points), dtype=bool),
     )
 
 
@@ -286,11 +214,6 @@ def _assembled(
     points[starts[:-1]], points[starts[1:] - 1] = nodes.position[ends[:, 0]], nodes.position[ends[:, 1]]
     calibre = calibre_along(lines, target, tangent)
     arc = arc_positions(points, starts)
-    arms: dict[int, list[Arm]] = defaultdict(list)
-    for b, pair in enumerate(ends.tolist()):
-        for end, node in enumerate(pair):
-            if nodes.kind[node] == BRANCH:
-                arms[node].append(_arm(b, end, lines, points, arc, calibre))
     return VesselGraph(
         structure=structure,
         shape=shape,
@@ -304,19 +227,17 @@ def _assembled(
         is_loop=ends[:, 0] == ends[:, 1],
         nodes=nodes,
         bifurcations=find_bifurcations(
-            arms, nodes, ends=ends, arc_length=arc[starts[1:] - 1], disc_center=disc_center
+            points,
+            starts,
+            arc=arc,
+            calibre=calibre,
+            blind=lines.blind,
+            nodes=nodes,
+            ends=ends,
+            disc_center=disc_center,
         ),
         crossings=crossings,
     )
-
-
-def _arm(b: int, end: int, lines: Lines, points: np.ndarray, arc: np.ndarray, calibre: np.ndarray) -> Arm:
-    run = slice(lines.starts[b], lines.starts[b + 1])
-    at, along, width, blind = points[run], arc[run], calibre[run], lines.blind[run]
-    if end:
-        at, along, width, blind = at[::-1], along[-1] - along[::-1], width[::-1], blind[::-1]
-    clear = float(along[-1]) if blind.all() else float(along[np.argmin(blind)])
-    return Arm(segment=b, points=at, arc=along, calibre=width, clear=clear)
 
 
 def empty_graph(structure: str, shape: tuple[int, ...]) -> VesselGraph:

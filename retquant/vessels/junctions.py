@@ -1,168 +1,209 @@
-"""Where vessels divide: the point at which the arms meet, the parent and its daughters, and their angles."""
+"""Where vessels divide: the parent and its daughters, and their angles and calibres.
+
+Shapes: B segments, P points summed over segments, J junctions of three arms; an arm is one end of a segment.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
 import networkx as nx
 import numpy as np
+from numba import njit
 
 from retquant.vessels.graph import BRANCH, Bifurcations, Nodes
-from retquant.vessels.packing import middle
 
 _TIE_DEG = 20.0  # parents whose daughters' turns differ by less than this are told apart by their calibre
-
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Arm:
-    """A segment seen from a junction, its points in order away from it."""
-
-    segment: int
-    points: np.ndarray  # (P, 2)
-    arc: np.ndarray  # (P,) pixels from the junction
-    calibre: np.ndarray  # (P,) pixels, NaN where dropped
-    clear: float  # pixels from the junction to where the arm is by itself
-
-    def near_calibre(self) -> float:
-        """Pixels: median of the samples over about six calibres next to the junction, else of all."""
-        known = np.isfinite(self.calibre)
-        if not known.any():
-            return np.nan
-        typical = middle(self.calibre[known])
-        near = known & (self.arc <= self.clear + 6 * typical)
-        return middle(self.calibre[near]) if near.sum() >= 5 else typical
-
-    def direction(self, unit_px: float) -> np.ndarray:
-        """(2,) unit vector away from the junction, fitted over one to three `unit_px`; NaN where the arm is
-        short.
-
-        The stretch begins where the arm is by itself if that is farther out, and is two `unit_px` long; at
-        least half of it must exist.
-        """
-        low = max(unit_px, self.clear)
-        inside = (self.arc >= low) & (self.arc <= low + 2 * unit_px)
-        if inside.sum() < 3 or self.arc[-1] < low + unit_px:
-            return np.full(2, np.nan)
-        return _fitted_direction(self.points[inside])
-
-
-def _fitted_direction(points: np.ndarray) -> np.ndarray:
-    slope = _even(len(points)) @ points  # the places add up to nothing, so the points need no centring
-    norm = math.hypot(*slope)
-    return slope / norm if norm > 0 else np.full(2, np.nan)
-
-
-@lru_cache(maxsize=256)
-def _even(count: int) -> np.ndarray:
-    """(count,) places from -1 to 1."""
-    return np.linspace(-1.0, 1.0, count)
-
-
-def meeting_point(arms: Sequence[np.ndarray], *, skeleton_node: np.ndarray, radius: float) -> np.ndarray:
-    """(2,) point nearest, in least squares, to the straight lines through the arms' first clear stretches.
-
-    Thinning puts a junction where the largest disc fits, which for narrow angles lies far downstream of where
-    the axes meet. `arms` holds (P, 2) points of each arm away from the junction. Falls back on
-    `skeleton_node` where the lines are too parallel to meet or meet farther off than two and a half radii.
-    """
-    # the 2 x 2 normal equations by hand: thousands of them an image, and a library call costs more than the sums
-    rows, both, cols, right_row, right_col = 0.0, 0.0, 0.0, 0.0, 0.0
-    used = 0
-    for points in arms:
-        direction = _fitted_direction(points) if len(points) >= 3 else np.full(2, np.nan)
-        if not np.isfinite(direction).all():
-            continue
-        along_row, along_col = float(direction[0]), float(direction[1])
-        row, col = points.mean(axis=0).tolist()
-        rows += 1 - along_row**2
-        both -= along_row * along_col
-        cols += 1 - along_col**2
-        right_row += (1 - along_row**2) * row - along_row * along_col * col
-        right_col += (1 - along_col**2) * col - along_row * along_col * row
-        used += 1
-    least = (rows + cols) / 2 - math.hypot((rows - cols) / 2, both)  # the lesser eigenvalue
-    if used < 2 or least < 0.03 * used:
-        return skeleton_node
-    scale = rows * cols - both**2
-    point = np.array([cols * right_row - both * right_col, rows * right_col - both * right_row]) / scale
-    return point if np.hypot(*(point - skeleton_node)) <= 2.5 * radius + 1.0 else skeleton_node
+_NEAR_CALIBRES = 6.0  # of an arm, over which its calibre at the junction is read
+_FEWEST_SAMPLES = 5
 
 
 def find_bifurcations(
-    arms_of: dict[int, list[Arm]],
-    nodes: Nodes,
+    points: np.ndarray,
+    starts: np.ndarray,
     *,
+    arc: np.ndarray,
+    calibre: np.ndarray,
+    blind: np.ndarray,
+    nodes: Nodes,
     ends: np.ndarray,
-    arc_length: np.ndarray,
     disc_center: tuple[float, float] | None,
 ) -> Bifurcations:
-    """One entry for each junction of three different segments.
+    """One entry for each junction of three different segments, given as `points` (P, 2) and `starts` (B + 1,).
 
-    The parent is, with a disc, the segment that leads to the disc along the tree. Without one it is the
-    segment from which the other two go on with the least turning in sum; of those within 20 degrees of the
-    least, the widest. `ends` (B, 2) are the segments' nodes.
+    The parent is, with a disc, the segment that leads to the disc along the tree. Without one it is the segment from
+    which the other two go on with the least turning in sum; of those within 20 degrees of the least, the widest. An
+    arm's calibre is the median over the six calibres next to the junction from where it is clear of it, its direction
+    that of the line fitted from one to three of the parent's calibres, at least half of which must exist.
+
+    Parameters
+    ----------
+    arc, calibre, blind : (P,)
+        Pixels along the segment; pixels across it, NaN where dropped; whether the point is inside a junction.
+    ends : (B, 2)
+        The segments' nodes.
     """
-    upstream = _upstream(nodes, ends, arc_length, disc_center) if disc_center is not None else {}
-    rows = []
-    for node, arms in arms_of.items():
-        if nodes.kind[node] != BRANCH or len(arms) != 3 or len({arm.segment for arm in arms}) != 3:
-            continue
-        calibre = [arm.near_calibre() for arm in arms]
-        parent = _parent(arms, calibre, upstream.get(node))
-        first, second = (i for i in range(3) if i != parent)
-        if not calibre[first] >= calibre[second]:  # NaN goes last
-            first, second = second, first
-        unit = calibre[parent] if np.isfinite(calibre[parent]) else np.nanmax([*calibre, 1.0])
-        back, left, right = (arms[i].direction(unit) for i in (parent, first, second))
-        turns = _angle(-back, left), _angle(-back, right)
-        rows.append(
-            (
-                node,
-                arms[parent].segment,
-                (arms[first].segment, arms[second].segment),
-                _angle(left, right),
-                abs(turns[0] - turns[1]),
-                calibre[parent],
-                (calibre[first], calibre[second]),
-            )
-        )
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
-    at = np.array(columns[0], dtype=np.intp)
+    arms = _arms_of_three(nodes, ends)
+    toward = np.full(len(arms), -1, dtype=np.intp)
+    if disc_center is not None:
+        upstream = _upstream(nodes, ends, arc[starts[1:] - 1], disc_center)
+        toward = np.array([upstream.get(node, -1) for node in ends.reshape(-1)[arms[:, 0]].tolist()], np.intp)
+    order = np.zeros((len(arms), 3), dtype=np.intp)
+    angle, width = np.full((len(arms), 2), np.nan), np.full((len(arms), 3), np.nan)
+    _divide_all(points, starts, arc, calibre, blind, arms, toward, order, angle, width)
+    chosen = np.take_along_axis(arms, order, axis=1)
+    at = ends.reshape(-1)[arms[:, 0]]
     return Bifurcations(
-        position=nodes.position[at].reshape(-1, 2),
+        position=nodes.position[at],
         node=at,
-        parent=np.array(columns[1], dtype=np.intp),
-        daughters=np.array(columns[2], dtype=np.intp).reshape(-1, 2),
-        angle=np.array(columns[3], dtype=float),
-        asymmetry=np.array(columns[4], dtype=float),
-        parent_calibre=np.array(columns[5], dtype=float),
-        daughter_calibre=np.array(columns[6], dtype=float).reshape(-1, 2),
+        parent=chosen[:, 0] // 2,
+        daughters=chosen[:, 1:] // 2,
+        angle=angle[:, 0],
+        asymmetry=angle[:, 1],
+        parent_calibre=width[:, 0],
+        daughter_calibre=width[:, 1:],
     )
 
 
-def _angle(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.degrees(np.arctan2(abs(a[0] * b[1] - a[1] * b[0]), a @ b)))
+def _arms_of_three(nodes: Nodes, ends: np.ndarray) -> np.ndarray:
+    """(J, 3) the arms of each junction of three different segments; an arm is twice its segment, plus its end."""
+    node = ends.reshape(-1)
+    order = np.argsort(node, kind="stable")
+    first = np.flatnonzero(np.diff(node[order], prepend=-1))
+    count = np.diff(first, append=len(node))
+    arms = order[first[count == 3][:, None] + np.arange(3)]
+    segments = arms // 2
+    is_simple = (segments[:, 0] != segments[:, 1]) & (segments[:, 1] != segments[:, 2])
+    arms = arms[is_simple & (nodes.kind[node[arms[:, 0]]] == BRANCH)]
+    return np.asarray(arms[np.argsort(arms[:, 0])])
 
 
-def _parent(arms: Sequence[Arm], calibre: Sequence[float], upstream: int | None) -> int:
-    for i, arm in enumerate(arms):
-        if arm.segment == upstream:
-            return i
-    away = []
-    for arm, width in zip(arms, calibre, strict=True):
-        direction = arm.direction(width if np.isfinite(width) else 1.0)
-        if not np.isfinite(direction).all():  # a short arm: its chord
-            direction = arm.points[-1] - arm.points[0]
-        away.append(direction)
-    turning = [sum(_angle(-away[i], away[j]) for j in range(3) if j != i) for i in range(3)]
-    least = min(turning)
-    return max(
-        (i for i in range(3) if turning[i] <= least + _TIE_DEG),
-        key=lambda i: calibre[i] if np.isfinite(calibre[i]) else -np.inf,
-    )
+@njit(nogil=True)
+def _divide_all(points, starts, arc, calibre, blind, arms, toward, order, angle, width):  # type: ignore[no-untyped-def]
+    """Fill, for each junction, the `order` of its arms (parent, wider, narrower), `angle` and asymmetry, `width`."""
+    spare = np.empty(len(points))
+    own, leaving = np.empty(3), np.empty((3, 2))
+    for j in range(len(arms)):
+        for k in range(3):
+            own[k] = _near_calibre(starts, arc, calibre, blind, arms[j, k], spare)
+        parent = -1
+        for k in range(3):
+            if arms[j, k] // 2 == toward[j]:
+                parent = k
+        if parent < 0:
+            for k in range(3):
+                unit = own[k] if np.isfinite(own[k]) else 1.0
+                if not _direction(points, starts, arc, blind, arms[j, k], unit, leaving[k]):
+                    first, way, size = _run(starts, arms[j, k])
+                    leaving[k] = points[first + way * (size - 1)] - points[first]  # a short arm: its chord
+            parent = _straightest(leaving, own)
+        wider, narrower = (parent + 1) % 3, (parent + 2) % 3
+        if wider > narrower:
+            wider, narrower = narrower, wider
+        if not own[wider] >= own[narrower]:  # NaN goes last
+            wider, narrower = narrower, wider
+        order[j, 0], order[j, 1], order[j, 2] = parent, wider, narrower
+        unit = own[parent]
+        if not np.isfinite(unit):
+            unit = max(np.nanmax(own), 1.0) if np.isfinite(own).any() else 1.0
+        is_long = True
+        for k in range(3):
+            is_long &= _direction(points, starts, arc, blind, arms[j, k], unit, leaving[k])
+            width[j, k] = own[order[j, k]]
+        turns = _degrees(-leaving[parent], leaving[wider]), _degrees(-leaving[parent], leaving[narrower])
+        angle[j, 0], angle[j, 1] = _degrees(leaving[wider], leaving[narrower]), abs(turns[0] - turns[1])
+
+
+@njit(nogil=True)
+def _run(starts, arm):  # type: ignore[no-untyped-def]
+    """First point of an arm, the step to the next one, and how many there are."""
+    b = arm // 2
+    size = starts[b + 1] - starts[b]
+    return (starts[b], 1, size) if arm % 2 == 0 else (starts[b + 1] - 1, -1, size)
+
+
+@njit(nogil=True)
+def _clear(starts, arc, blind, arm):  # type: ignore[no-untyped-def]
+    """Pixels from the junction to where the arm is by itself; its whole length if nowhere."""
+    first, way, size = _run(starts, arm)
+    for k in range(size):
+        if not blind[first + way * k]:
+            return abs(arc[first + way * k] - arc[first])
+    return abs(arc[first + way * (size - 1)] - arc[first])
+
+
+@njit(nogil=True)
+def _near_calibre(starts, arc, calibre, blind, arm, spare):  # type: ignore[no-untyped-def]
+    """Pixels: median of the samples next to the junction, or of all where those are too few."""
+    first, way, size = _run(starts, arm)
+    count = 0
+    for k in range(size):
+        if np.isfinite(calibre[first + way * k]):
+            spare[count] = calibre[first + way * k]
+            count += 1
+    if not count:
+        return np.nan
+    typical = np.median(spare[:count])
+    reach = _clear(starts, arc, blind, arm) + _NEAR_CALIBRES * typical
+    count = 0
+    for k in range(size):
+        i = first + way * k
+        if np.isfinite(calibre[i]) and abs(arc[i] - arc[first]) <= reach:
+            spare[count] = calibre[i]
+            count += 1
+    return np.median(spare[:count]) if count >= _FEWEST_SAMPLES else typical
+
+
+@njit(nogil=True)
+def _direction(points, starts, arc, blind, arm, unit, leaving):  # type: ignore[no-untyped-def]
+    """Fill `leaving` with the unit vector away from the junction, NaN and False where the arm is short.
+
+    The stretch begins at one `unit` from the junction, or where the arm is by itself if that is farther out, and is two
+    long.
+    """
+    leaving[:] = np.nan
+    first, way, size = _run(starts, arm)
+    low = max(unit, _clear(starts, arc, blind, arm))
+    begin, count = -1, 0
+    for k in range(size):
+        away = abs(arc[first + way * k] - arc[first])
+        if low <= away <= low + 2 * unit:
+            begin = k if begin < 0 else begin
+            count += 1
+    if count < 3 or abs(arc[first + way * (size - 1)] - arc[first]) < low + unit:
+        return False
+    row, column = 0.0, 0.0
+    for k in range(count):
+        place = (
+            2 * k / (count - 1) - 1
+        )  # from -1 to 1: these add up to nothing, so the points need no centring
+        row += place * points[first + way * (begin + k), 0]
+        column += place * points[first + way * (begin + k), 1]
+    norm = math.hypot(row, column)
+    if norm > 0:
+        leaving[0], leaving[1] = row / norm, column / norm
+    return norm > 0
+
+
+@njit(nogil=True)
+def _degrees(a, b):  # type: ignore[no-untyped-def]
+    return math.degrees(math.atan2(abs(a[0] * b[1] - a[1] * b[0]), a[0] * b[0] + a[1] * b[1]))
+
+
+@njit(nogil=True)
+def _straightest(leaving, own):  # type: ignore[no-untyped-def]
+    """The arm from which the other two turn the least in sum; of those within the tie, the widest."""
+    turning = np.zeros(3)
+    for i in range(3):
+        for j in range(3):
+            if j != i:
+                turning[i] += _degrees(-leaving[i], leaving[j])
+    best, widest = -1, -np.inf
+    for i in range(3):
+        width = own[i] if np.isfinite(own[i]) else -np.inf
+        if turning[i] <= turning.min() + _TIE_DEG and (best < 0 or width > widest):
+            best, widest = i, width
+    return best
 
 
 def _upstream(

@@ -69,19 +69,22 @@ def build_graphs(
     labels = {kind: masks[kind] for kind in KINDS if kind in masks}
     turn = own_turn(_largest(masks) & fov if masks else fov).mirrored(mirror)
     place = _Place(turn, fov, settings, disc_center, labels)
-    graphs = {name: place.graph(target, name) for name, target in targets.items() if name != "vessel"}
-    if "vessel" in targets:
-        parts = [graphs.get(kind) for kind in KINDS]
-        if (
-            parts[0] is not None
-            and parts[1] is not None
-            and make_up([labels[kind] & fov for kind in KINDS], masks["vessel"] & fov)
-            and not change_along_a_vessel(parts[0], parts[1])
-        ):
-            graphs["vessel"] = united(parts[0], parts[1])
+    graphs: dict[str, VesselGraph] = {}
+    for name in sorted(targets, key="vessel".__eq__):  # all vessels last
+        if name == "vessel" and _is_union(masks, graphs, fov):
+            graphs[name] = united(graphs["artery"], graphs["vein"])
         else:
-            graphs["vessel"] = place.graph(targets["vessel"], "vessel")
-    return {name: turn.graph_back(graphs[name]) for name in targets}
+            graphs[name] = turn.graph_back(place.graph(targets[name], name))
+    return {name: graphs[name] for name in targets}
+
+
+def _is_union(masks: Mapping[str, np.ndarray], graphs: Mapping[str, VesselGraph], fov: np.ndarray) -> bool:
+    """Whether the graph of all vessels is that of arteries and veins together."""
+    return (
+        set(KINDS) <= set(graphs)
+        and make_up([masks[kind] & fov for kind in KINDS], masks["vessel"] & fov)
+        and not change_along_a_vessel(graphs["artery"], graphs["vein"])
+    )
 
 
 class _Place:
