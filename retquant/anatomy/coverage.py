@@ -29,22 +29,22 @@ def coverage(target: TargetMask) -> np.ndarray:
 
 def coverage_levels(target: TargetMask) -> np.ndarray:
     """The same as (H, W) uint8 in parts of `FULL`, which takes a quarter of the memory."""
-    bits = target.mask.view(np.uint8)
-    return bits * np.uint8(FULL) if target.is_hard else _soft_levels(bits, target.probability)
+    solid = target.mask.view(np.uint8) * np.uint8(FULL)
+    return solid if target.is_hard else _soft_levels(solid, target.probability)
 
 
 def soft_edge(bits: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """(H, W) float32: `bits` (H, W) uint8 of 0 and 1, pixels that touch its edge by their 8-bit probability."""
-    return as_share(_soft_levels(bits, probability))
+    return as_share(_soft_levels(bits * np.uint8(FULL), probability))
 
 
-def _soft_levels(bits: np.ndarray, probability: np.ndarray) -> np.ndarray:
+def _soft_levels(solid: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """`solid` (H, W) of 0 and `FULL`, pixels that touch its edge by their probability."""
     import cv2
 
     neighbourhood = np.ones((3, 3), np.uint8)
-    near, inside = cv2.dilate(bits, neighbourhood), cv2.erode(bits, neighbourhood)
-    levels = np.minimum(probability, np.multiply(near, FULL, out=near), out=near)
-    return np.maximum(levels, np.multiply(inside, FULL, out=inside), out=inside)
+    near, inside = cv2.dilate(solid, neighbourhood), cv2.erode(solid, neighbourhood)
+    return np.maximum(np.minimum(probability, near, out=near), inside, out=inside)
 
 
 def as_share(levels: np.ndarray) -> np.ndarray:

@@ -118,9 +118,7 @@ def _rooms(field: np.ndarray) -> list[np.ndarray]:
     inside = field
     for size in BOX_SIZES:
         if size > STEPS_PER_BOX:
-            height, width = (extent // 2 for extent in inside.shape)
-            rows = inside[: 2 * height : 2] & inside[1 : 2 * height : 2]
-            inside = rows[:, : 2 * width : 2] & rows[:, 1 : 2 * width : 2]
+            inside = (halved(inside * np.uint8(255)) == 255).view(np.uint8)  # all four
         held, step = inside, 1
         while step < min(size, STEPS_PER_BOX):  # pairs of rows and of columns, then pairs of pairs
             rows = held[:-step] & held[step:]

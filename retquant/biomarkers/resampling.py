@@ -51,7 +51,7 @@ def _average(levels, rows, down, columns, across, out):  # type: ignore[no-untyp
             if weight > 0.0:
                 old = levels[rows[r] + k]
                 for c in range(len(old)):
-                    line[c] += weight * old[c]
+                    line[c] += weight * np.float32(old[c])
         new = out[r]
         new[:] = 0.0
         for k in range(len(across)):
