@@ -25,7 +25,7 @@ def resample(levels: np.ndarray, shape: tuple[int, int], full: int, *, enlarge: 
 def _under(size: int, new: int) -> tuple[np.ndarray, np.ndarray]:
     """(new,) first old pixel under each new one, and (K, new) share of the new one in each old one from there."""
     edges = np.arange(new + 1) * (size / new)
-    first = np.minimum(edges[:-1].astype(np.int32), size - 1)
+    first = np.minimum(edges[:-1].astype(np.uint32), size - 1)
     begin = first + np.arange(int(np.ceil(size / new)) + 1)[:, None]
     inside = np.minimum(edges[1:], begin + 1) - np.maximum(edges[:-1], begin)
     share = np.where(begin < size, np.maximum(inside, 0.0), 0.0)
@@ -35,7 +35,7 @@ def _under(size: int, new: int) -> tuple[np.ndarray, np.ndarray]:
 def _between(size: int, new: int) -> tuple[np.ndarray, np.ndarray]:
     """(new,) old pixel whose middle comes before each new one's, and (2, new) weight of it and of the next."""
     middle = np.clip((np.arange(new) + 0.5) * (size / new) - 0.5, 0, size - 1)
-    first = middle.astype(np.int32)
+    first = middle.astype(np.uint32)
     share = middle - first
     return first, np.stack([1 - share, share]).astype(np.float32)
 
@@ -52,8 +52,9 @@ def _average(levels, rows, down, columns, across, out):  # type: ignore[no-untyp
                 old = levels[rows[r] + k]
                 for c in range(len(old)):
                     line[c] += weight * np.float32(old[c])
-        new = out[r]
-        new[:] = 0.0
-        for k in range(len(across)):
-            for c in range(len(new)):
-                new[c] += across[k, c] * line[columns[c] + k]
+        for c in range(out.shape[1]):
+            first = columns[c]
+            out[r, c] = across[0, c] * line[first] + across[1, c] * line[first + 1]
+        for k in range(2, len(across)):
+            for c in range(out.shape[1]):
+                out[r, c] += across[k, c] * line[columns[c] + k]

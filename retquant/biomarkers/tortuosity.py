@@ -16,6 +16,7 @@ import numpy as np
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 from retquant.vessels.graph import VesselGraph
+from retquant.vessels.packing import owner
 
 DEAD_BAND = 0.02  # of 1/calibre: a flatter stretch has no sign of curvature; 0.05 px of jitter stays below it
 LEAST_TURN = 0.1  # rad, 6 degrees: a bend that turns less is no piece of its own
@@ -143,7 +144,7 @@ def tortuosity_scc(view: View) -> np.ndarray:
     first = np.cumsum(steps + 1) - (steps + 1)
     share = (np.arange(len(segment)) - first[segment]) / steps[segment]
     # an own unit of distance between segments keeps the abscissa increasing over all of them
-    position = _distance_along(graph) + _segment_of(graph)
+    position = _distance_along(graph) + owner(graph.starts)
     wanted = position[graph.starts[:-1]][segment] + share * graph.arc_length[segment]
     corners = np.stack([np.interp(wanted, position, graph.points[:, axis]) for axis in (0, 1)], axis=1)
     chain = np.diff(corners, axis=0)
@@ -182,21 +183,11 @@ def find_pieces(view: View) -> Pieces:
 
 def _cut_into_pieces(view: View) -> Pieces:
     graph = view.graph
-    segment = _segment_of(graph)
-    sign = np.sign(graph.curvature) * (np.abs(graph.curvature) >= DEAD_BAND / _width(view)[segment])
-    runs = _runs(sign, segment)
-    if len(runs):
-        turn = np.append(
-            graph.curvature * _integration_weights(view), 0.0
-        )  # so that a run may end where all do
-        small = runs[np.abs(np.add.reduceat(turn, runs.ravel())[::2]) < LEAST_TURN]
-        opens = np.bincount(small[:, 0], minlength=len(turn)) - np.bincount(small[:, 1], minlength=len(turn))
-        sign[np.cumsum(opens)[:-1] > 0] = 0
-        runs = _runs(sign, segment)
-    same_segment = segment[runs[1:, 0]] == segment[runs[:-1, 0]] if len(runs) else np.zeros(0, bool)
-    # the curvature passes through zero midway between the last point of one sign and the first of the other
-    cuts = (runs[:-1, 1] - 1 + runs[1:, 0])[same_segment] // 2
-    starts = np.sort(np.concatenate([graph.starts[:-1], cuts])).astype(int)
+    segment = owner(graph.starts)
+    first, last = _bends(view, segment)
+    # the curvature passes through zero midway between the last point of one bend and the first of the next
+    cuts = ((last[:-1] + first[1:]) // 2)[segment[last[:-1]] == segment[first[1:]]]
+    starts = np.sort(np.concatenate([graph.starts[:-1], cuts]))
     piece_segment = segment[starts]
     stops = np.append(starts, 0)[1:]
     is_last = np.append(piece_segment, -1)[1:] != piece_segment
@@ -212,15 +203,26 @@ def _cut_into_pieces(view: View) -> Pieces:
     )
 
 
-def _runs(sign: np.ndarray, segment: np.ndarray) -> np.ndarray:
-    """(K, 2) first and one past the last index of each stretch of one sign, signless points aside."""
-    signed = np.flatnonzero(sign)
-    if not len(signed):
-        return np.zeros((0, 2), int)
-    breaks = (np.diff(sign[signed]) != 0) | (np.diff(segment[signed]) != 0)
-    first = signed[np.append(True, breaks)]
-    last = signed[np.append(breaks, True)]
-    return np.stack([first, last + 1], axis=1)
+def _bends(view: View, segment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) first and (K,) last point of each stretch of one sign of curvature that turns enough to count."""
+    curvature = view.graph.curvature
+    signed = np.flatnonzero((np.abs(curvature) >= (DEAD_BAND / _width(view))[segment]) & (curvature != 0))
+    kind = 2 * segment[signed] + (curvature[signed] > 0)  # of one segment and one sign
+    begin, end = _runs(kind)
+    first, last = signed[begin], signed[end]
+    turned = np.append(0.0, np.cumsum(curvature * _integration_weights(view)))
+    counts = np.abs(turned[last + 1] - turned[first]) >= LEAST_TURN
+    # bends that one which does not count had parted are one bend
+    rejoined, until = _runs(kind[begin[counts]])
+    return first[counts][rejoined], last[counts][until]
+
+
+def _runs(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) first and (K,) last index of each run of equal numbers."""
+    if not len(kind):
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    changes = np.flatnonzero(kind[1:] != kind[:-1])
+    return np.append(0, changes + 1), np.append(changes, len(kind) - 1)
 
 
 def _entering(view: View, values: np.ndarray) -> np.ndarray:
@@ -236,10 +238,6 @@ def _width(view: View) -> np.ndarray:
     """(B,) calibre, the region's median where a segment has too few samples of its own."""
     width = np.where(np.isfinite(view.segment_calibre), view.segment_calibre, view.median_calibre)
     return np.where(np.isfinite(width), width, np.inf)
-
-
-def _segment_of(graph: VesselGraph) -> np.ndarray:
-    return np.repeat(np.arange(len(graph)), np.diff(graph.starts))
 
 
 def _integration_weights(view: View) -> np.ndarray:
