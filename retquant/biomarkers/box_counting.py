@@ -17,12 +17,15 @@ _MOST_COMPARED = 100_000  # boxes of all offsets that need equally few; beyond, 
 
 
 def box_sizes(smallest: float, largest: float) -> np.ndarray:
-    """Whole box sizes in pixels from `smallest` to `largest`, two an octave."""
+    """Whole box sizes in pixels, even in their logarithms from `smallest` to `largest`, about two an octave.
+
+    Both ends are kept whatever their ratio: the slope of a vessel tree rises with size, so that where the largest box
+    depends on how many steps fit in, so does the dimension.
+    """
     if not smallest <= largest:
         return np.zeros(0, int)
-    steps = math.floor(BOXES_PER_OCTAVE * math.log2(largest / smallest) + 1e-9)
-    sizes = np.rint(smallest * 2 ** (np.arange(steps + 1) / BOXES_PER_OCTAVE)).astype(int)
-    return np.unique(sizes)
+    steps = round(BOXES_PER_OCTAVE * math.log2(largest / smallest))
+    return np.unique(np.rint(np.geomspace(smallest, largest, steps + 1)).astype(int))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,9 +32,9 @@ def fractal_d0(view: View) -> Measurement:
     """Capacity (box-counting) dimension of the vessel mask.
 
     Slope of log count on log 1/size over boxes from two median calibres to an eighth of the field's diameter,
-    two an octave; least cover over grid offsets. The standard error is the slope's.
+    about two an octave; least cover over grid offsets. The standard error is the slope's.
     """
-    return fitted(view, mask_cover(view), [-math.log(len(share)) for share in mask_cover(view).shares])
+    return fitted(view, mask_cover(view), [-math.log(len(mass)) for mass in mask_cover(view).masses])
 
 
 @dimension(reference="Stosic2006", aliases=("information dimension",))
@@ -64,7 +65,7 @@ def fractal_skeleton_d0(view: View) -> Measurement:
     """
     mask = draw_centre_lines(view) & view.inputs.fov
     cover = least_cover(mask, sizes_of(view))
-    return fitted(view, cover, [-math.log(len(share)) for share in cover.shares])
+    return fitted(view, cover, [-math.log(len(mass)) for mass in cover.masses])
 
 
 def mask_cover(view: View) -> Cover:
@@ -93,7 +94,7 @@ def draw_centre_lines(view: View) -> np.ndarray:
     drawn = np.zeros(graph.shape, np.uint8)
     fine = 4  # fractional bits of a point's place
     places = np.rint(graph.points[:, ::-1] * 2**fine).astype(np.int32)
-    lines = [places[graph.segment(index)] for index in range(len(graph))]
+    lines = [places[first:stop] for first, stop in pairwise(graph.starts.tolist())]
     cv2.polylines(drawn, lines, isClosed=False, color=1, shift=fine)
     return drawn.view(bool)
 

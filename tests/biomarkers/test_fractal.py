@@ -175,6 +175,9 @@ def test_the_slope_has_the_standard_error_of_least_squares():
 def test_box_sizes_go_from_two_calibres_to_an_eighth_of_the_field_two_an_octave():
     assert box_sizes(32.0, 256.0).tolist() == [32, 45, 64, 91, 128, 181, 256]
     assert box_sizes(32.0, 20.0).tolist() == []
+    assert box_sizes(32.0, 32.0).tolist() == [32]
+    # the ends are what they are called, not what half octaves from the smallest come to
+    assert box_sizes(32.0, 240.0).tolist() == [32, 45, 63, 88, 123, 172, 240]
 
 
 def test_a_vessel_tree_has_a_dimension_with_its_standard_error(inputs_of):
@@ -185,7 +188,7 @@ def test_a_vessel_tree_has_a_dimension_with_its_standard_error(inputs_of):
     )
     assert 1.0 < found["vein_fractal_d0_fov"].value < 2.0
     assert found["vein_fractal_d0_fov"].standard_error > 0
-    assert found["vein_fractal_d0_fov"].n == 7
+    assert found["vein_fractal_d0_fov"].n == 8  # 12 to 126 pixels are 3.4 octaves
 
 
 def test_too_few_box_sizes_and_no_vessels_give_a_reason(inputs_of):

@@ -84,9 +84,9 @@ def change(before: Measurement, after: Measurement) -> float:
 OWN_ORDER = 0.002  # 0.11 % measured
 
 BARS = {
-    # boxes begin at two median calibres: where a turn moves that, it moves the fit (2.4 % over these three eyes)
-    "30 degrees": {"area_density": 0.01, "tortuosity_hart1": 0.015, "fractal_d0": 0.03},
-    "x 0.7": {"area_density": 0.015, "tortuosity_hart1": 0.02, "fractal_d0": 0.04},
+    # boxes begin at two median calibres: where a turn moves that, it moves the fit (1.8 % over these three eyes)
+    "30 degrees": {"area_density": 0.01, "tortuosity_hart1": 0.015, "fractal_d0": 0.02},
+    "x 0.7": {"area_density": 0.015, "tortuosity_hart1": 0.02, "fractal_d0": 0.02},
     "x 1.4": {
         "area_density": 0.01,
         "length_density": 0.015,
