@@ -86,8 +86,10 @@ def _calibres(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _diameters(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """d0, d1 >= d2 of the bifurcations inside the region, (J,) pixels each."""
-    parent, wider, narrower = (_inside(view, calibre) for calibre in _calibres(view))
-    return parent, wider, narrower
+    found: tuple[np.ndarray, np.ndarray, np.ndarray] = view.shared(
+        "diameters", lambda view: tuple(_inside(view, calibre) for calibre in _calibres(view))
+    )
+    return found
 
 
 @biomarker(

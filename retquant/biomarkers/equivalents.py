@@ -11,6 +11,7 @@ from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import MINIMUM_SAMPLES, View
 from retquant.vessels.graph import BORDER, BRANCH
+from retquant.vessels.packing import middle
 
 ZONES = ("zone_b", "zone_c")
 EDGE_PX = 2.0  # a centre line that ends this near to a zone's circle reaches it
@@ -175,8 +176,8 @@ def pair_up(calibres: np.ndarray, combine: Combine) -> float:
     rest = sorted(map(float, calibres))
     while len(rest) > 1:
         half = len(rest) // 2
-        middle = rest[half : len(rest) - half]
-        rest = sorted([combine(rest[i], rest[-1 - i]) for i in range(half)] + middle)
+        carried = rest[half : len(rest) - half]
+        rest = sorted([combine(rest[i], rest[-1 - i]) for i in range(half)] + carried)
     return rest[0]
 
 
@@ -193,7 +194,7 @@ def crossing_calibres(view: View) -> np.ndarray:
     label = view.part
     at_inner, at_outer = _reaches(view)
     found: list[float] = []
-    for part in np.unique(label):
+    for part in np.unique(label[at_inner.any(axis=1)]):
         inner = np.flatnonzero((label == part)[:, None] & at_inner) // 2
         exits = int(np.count_nonzero((label == part)[:, None] & at_outer))
         trunks = sorted((_trunk_calibre(view, int(segment)) for segment in inner), reverse=True)
@@ -226,8 +227,9 @@ def _trunk_calibre(view: View, segment: int) -> float:
         return float(own)
     graph = view.graph
     samples = graph.calibre[graph.segment(segment)]
-    if np.isfinite(samples).sum() >= MINIMUM_SAMPLES // 2:
-        return float(np.nanmedian(samples))
+    samples = samples[np.isfinite(samples)]
+    if len(samples) >= MINIMUM_SAMPLES // 2:
+        return middle(samples)
     before = _calibre_before(view, segment)
     if math.isfinite(before):
         return before
@@ -245,17 +247,23 @@ def _calibre_before(view: View, segment: int) -> float:
     ends = graph.points[[run.start, run.stop - 1]]
     place = ends[np.argmin(zone.distance(ends))]  # type: ignore[attr-defined]
     # on the disc's side alone: the nearest point may be a daughter's where the trunk divides on the very circle
-    before = np.flatnonzero(zone.distance(whole.points) <= zone.inner_px + 0.5)  # type: ignore[attr-defined]
+    before = view.shared("before_zone", _before_zone)
     if not len(before):
         return math.nan
     away = np.hypot(*(whole.points[before] - place).T)
-    owner = np.searchsorted(whole.starts, before, side="right") - 1
-    same = (owner == owner[np.argmin(away)]) & np.isfinite(whole.calibre[before])
+    segment_of = np.searchsorted(whole.starts, before, side="right") - 1
+    same = (segment_of == segment_of[np.argmin(away)]) & np.isfinite(whole.calibre[before])
     if not same.any():
         return math.nan
     calibre = whole.calibre[before][same]
-    samples = calibre[away[same] <= 3 * np.median(calibre)]
-    return float(np.median(samples)) if len(samples) >= MINIMUM_SAMPLES // 2 else math.nan
+    samples = calibre[away[same] <= 3 * middle(calibre)]
+    return middle(samples) if len(samples) >= MINIMUM_SAMPLES // 2 else math.nan
+
+
+def _before_zone(view: View) -> np.ndarray:
+    """Points of the whole graph on the disc's side of the zone."""
+    zone = view.extent.region
+    return np.flatnonzero(zone.distance(view.whole.points) <= zone.inner_px + 0.5)  # type: ignore[attr-defined]
 
 
 def _equivalent(view: View, vessels: int, combine: Combine) -> Measurement:

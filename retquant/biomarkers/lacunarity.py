@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -191,7 +192,7 @@ def _centre_lines(view: View, shape: tuple[int, ...]) -> np.ndarray:
     scale = np.array([size / (part.stop - part.start) for size, part in zip(shape, window, strict=True)])
     places = np.rint((view.graph.points - begin + 0.5) * scale - 0.5).astype(np.int32)[:, ::-1]
     drawn = np.zeros(shape, np.uint8)
-    lines = [places[view.graph.segment(index)] for index in range(len(view.graph))]
+    lines = [places[first:stop] for first, stop in pairwise(view.graph.starts.tolist())]
     cv2.polylines(drawn, lines, isClosed=False, color=1)
     return drawn.view(bool)
 

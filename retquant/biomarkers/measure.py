@@ -45,7 +45,7 @@ def measure(inputs: MeasureInputs, columns: Sequence[str] | None = None) -> dict
         place = (column.definition_id, column.structure, column.region, column.sector)
         if place not in made:
             made[place] = _made(column, workspace)
-        measured[name] = _measured(column, made[place], workspace)
+        measured[name] = _measured(column, made[place])
     return measured
 
 
@@ -64,8 +64,8 @@ def select_columns(patterns: Iterable[str], *, modality: str) -> list[str]:
 
 
 def _made(column: Column, workspace: Workspace) -> Measurement | Sample:
-    """What a column's formula gives in its place, in pixels: a number or why there is none, or many numbers."""
-    definition = DEFINITIONS[column.definition_id]
+    """What a column's formula gives in its place, in its unit: a number or why there is none, or many numbers."""
+    definition, inputs = DEFINITIONS[column.definition_id], workspace.inputs
     if definition.over == "image":
         return _as_measurement(definition.compute(workspace))
     reason = _obstacle(column, workspace)
@@ -73,20 +73,19 @@ def _made(column: Column, workspace: Workspace) -> Measurement | Sample:
         return missing(reason)
     views = [workspace.view(target, column.region or "fov", column.sector) for target in column.targets]
     values = definition.compute(*views)  # of arteries and veins, both views
+    factor = _pixels_in_unit(definition, inputs.anatomy.scale.um_per_px)
     if not isinstance(values, np.ndarray):
-        return _as_measurement(values)
+        return _scaled(_as_measurement(values), factor)
     over_segments = definition.over == "segments"
-    return Sample(values, views[0].graph.arc_length if over_segments else np.ones(len(values)))
+    # whatever statistic is taken, it grows with the values
+    return Sample(values * factor, views[0].graph.arc_length if over_segments else np.ones(len(values)))
 
 
-def _measured(column: Column, made: Measurement | Sample, workspace: Workspace) -> Measurement:
-    if isinstance(made, Sample):
-        assert column.statistic is not None  # the registry refuses many values without statistics
-        made = made.summary(column.statistic)
-    definition = DEFINITIONS[column.definition_id]
-    if definition.over == "image":
+def _measured(column: Column, made: Measurement | Sample) -> Measurement:
+    if isinstance(made, Measurement):
         return made
-    return _in_unit(made, definition, workspace.inputs.anatomy.scale.um_per_px)
+    assert column.statistic is not None  # the registry refuses many values without statistics
+    return made.summary(column.statistic)
 
 
 def _obstacle(column: Column, workspace: Workspace) -> str | None:
@@ -133,11 +132,17 @@ def _as_measurement(found: Measurement | float) -> Measurement:
     return missing("too_few_vessels") if math.isnan(value) else Measurement(value=value)
 
 
-def _in_unit(result: Measurement, definition: Definition, um_per_px: float | None) -> Measurement:
-    if result.reason is not None or not definition.pixel_power:
-        return result
+def _pixels_in_unit(definition: Definition, um_per_px: float | None) -> float:
+    """What a formula's result in pixels is multiplied by."""
+    if not definition.pixel_power:
+        return 1.0
     assert um_per_px is not None  # a unit with a length in it needs a scale, which was checked before
-    factor = definition.factor(um_per_px)
+    return definition.factor(um_per_px)
+
+
+def _scaled(result: Measurement, factor: float) -> Measurement:
+    if factor == 1.0 or result.reason is not None:
+        return result
     error = result.standard_error
     return Measurement(
         value=result.value * factor, standard_error=None if error is None else error * factor, n=result.n
