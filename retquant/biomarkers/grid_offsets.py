@@ -56,23 +56,28 @@ def _grow(words, step, line):  # type: ignore[no-untyped-def]
 
     `line` is a row of zeros with room for a step beyond the last word.
     """
+    beside, beyond, part = line[step // 64 :], line[step // 64 + 1 :], np.uint64(step % 64)
     for r in range(words.shape[0]):
         row, below = words[r], words[r + step if r + step < words.shape[0] else -1]
         for c in range(len(row)):
             line[c] = row[c] | below[c]
-        _shift(line, step, len(row), row)
         for c in range(len(row)):
-            row[c] |= line[c]
+            row[c] = line[c] | _moved(beside[c], beyond[c], part)
 
 
 @njit(nogil=True)
 def _shift(line, by, count, out):  # type: ignore[no-untyped-def]
     """The first `count` words of a row of bits moved `by` places towards its beginning."""
-    near, far = line[by // 64 :], line[by // 64 + 1 :]
-    part = np.uint64(by % 64)
-    one, rest = np.uint64(1), np.uint64(63) - part  # in two steps, since no word can be moved by 64 in one
+    near, far, part = line[by // 64 :], line[by // 64 + 1 :], np.uint64(by % 64)
     for w in range(count):
-        out[w] = (near[w] >> part) | ((far[w] << one) << rest)
+        out[w] = _moved(near[w], far[w], part)
+
+
+@njit(nogil=True)
+def _moved(word, after, part):  # type: ignore[no-untyped-def]
+    """A word moved by `part` < 64 places towards its beginning; its end is filled from the word after it."""
+    # that one in two steps, since no word can be moved by 64 in one
+    return (word >> part) | ((after << np.uint64(1)) << (np.uint64(63) - part))
 
 
 @njit(nogil=True)

@@ -58,10 +58,11 @@ def singularity_length(view: View) -> Measurement:
 def spectrum_moments(share: np.ndarray, order: float) -> np.ndarray:
     """(2,) what alpha and f of an order are the slopes of, from the share (N,) of the mask in each box."""
     log = np.log(share)
-    weight = np.exp(order * (log - log.max()))  # scaled, so that high orders of small shares do not vanish
-    weight /= weight.sum()
-    held = weight > 0
-    return np.array([weight @ log, weight[held] @ np.log(weight[held])])
+    scaled = order * (log - log.max())  # so that high orders of small shares do not vanish
+    weight = np.exp(scaled)
+    total = weight.sum()
+    weight /= total
+    return np.array([weight @ log, weight @ (scaled - np.log(total))])
 
 
 def _difference(view: View, which: int) -> Measurement:
