@@ -1,6 +1,6 @@
 """Where a biomarker is measured: the whole field or half of it, rings about the disc, circles about the fovea.
 
-A region answers in two ways that agree: for points of a centre line (`contains`) and for pixels (`coverage`).
+A region answers in two ways that agree: for points of a centre line (`contains`) and for pixels (`share`).
 """
 
 from __future__ import annotations
@@ -46,13 +46,35 @@ class Region(Protocol):
         """(...) bool for points (..., 2), row and column."""
         ...
 
-    def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
-        """The window of the image that holds the region, and each pixel's share inside it (float32)."""
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """(...) pixels from points (..., 2) out of the region at the least, negative outside; fields have no edge here.
+
+        From one point to another it changes by no more than their distance.
+        """
         ...
+
+    def window(self, shape: tuple[int, int]) -> Window:
+        """The window of an image (H, W) that holds the region."""
+        ...
+
+    def share(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """(h, w) float32 share inside of each pixel in `rows` (h,) and `cols` (w,), in the field or not."""
+        ...
+
+    def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
+        """The window that holds the region, and each of its pixels' share inside (float32)."""
+        window = self.window(shape)
+        return window, self.share(*pixels_of(window))
+
+
+def pixels_of(window: Window) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a window's pixels."""
+    rows, cols = (np.arange(part.start, max(part.start, part.stop)) for part in window)
+    return rows, cols
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class WholeField:
+class WholeField(Region):
     """The field of view, disc included."""
 
     fov: np.ndarray  # (H, W) bool
@@ -71,13 +93,21 @@ class WholeField:
         index = np.where(inside, row * width + col, 0.0).astype(np.intp)
         return np.asarray(inside & self.fov.ravel()[index])
 
-    def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
-        """The field itself."""
-        return (slice(0, shape[0]), slice(0, shape[1])), self.fov.astype(np.float32)
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """Without end."""
+        return np.full(np.shape(points)[:-1], np.inf)
+
+    def window(self, shape: tuple[int, int]) -> Window:
+        """All of the image."""
+        return slice(0, shape[0]), slice(0, shape[1])
+
+    def share(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """Whole pixels."""
+        return np.ones((len(rows), len(cols)), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Annulus:
+class Annulus(Region):
     """The ring between two circles."""
 
     center: tuple[float, float]  # (row, col), pixels
@@ -100,28 +130,39 @@ class Annulus:
         squared = row * row + col * col
         return np.asarray((squared >= self.inner_px**2) & (squared <= self.outer_px**2))
 
-    def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
-        """Each pixel's share inside the ring; the circles count as straight within a pixel."""
-        window = tuple(
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """From the nearer of the two circles; a full circle has no inner one."""
+        distance = self.distance(points)
+        outside = self.outer_px - distance
+        return np.minimum(outside, distance - self.inner_px) if self.inner_px > 0 else outside
+
+    def window(self, shape: tuple[int, int]) -> Window:
+        """The box round the outer circle, with a pixel to spare."""
+        rows, cols = (
             slice(
                 max(0, math.floor(c - self.outer_px - 1)), max(0, min(size, math.ceil(c + self.outer_px + 2)))
             )
             for c, size in zip(self.center, shape, strict=True)
         )
-        rows, cols = (
-            (np.arange(part.start, max(part.start, part.stop)) - middle).astype(np.float32)
-            for part, middle in zip(window, self.center, strict=True)
-        )
-        distance = rows[:, None] ** 2 + cols[None, :] ** 2
+        return rows, cols
+
+    def share(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """The circles count as straight within a pixel."""
+        row, col = self.offsets(rows, cols)
+        distance = row[:, None] ** 2 + col[None, :] ** 2
         np.sqrt(distance, out=distance)
         share = _share_within(np.float32(self.outer_px) - distance)
         if self.inner_px > 0:
             share -= _share_within(np.subtract(np.float32(self.inner_px), distance, out=distance))
-        return (window[0], window[1]), share
+        return share
+
+    def offsets(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels (float32) from the centre."""
+        return (rows - self.center[0]).astype(np.float32), (cols - self.center[1]).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quarter:
+class Quarter(Region):
     """The quarter of a ring about a direction, 45 degrees to either side."""
 
     ring: Annulus
@@ -144,23 +185,27 @@ class Quarter:
         first, second = self._sides(offset[..., 0], offset[..., 1])
         return self.ring.contains(points) & (first >= 0) & (second > 0)
 
-    def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
-        """Each pixel's share inside the ring and between the sides."""
-        window, share = self.ring.coverage(shape)
-        return window, share * self.wedge(window, share.shape)
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """From the nearest of the circles and the sides."""
+        offset = np.asarray(points, float) - self.ring.center
+        return np.minimum(self.ring.depth(points), np.minimum(*self._sides(offset[..., 0], offset[..., 1])))
 
-    def wedge(self, window: Window, shape: tuple[int, ...]) -> np.ndarray:
-        """(h, w) float32 share between the sides, in the window of the ring's coverage."""
-        rows, cols = (
-            (np.arange(part.start, part.start + count) - middle).astype(np.float32)
-            for part, count, middle in zip(window, shape, self.ring.center, strict=True)
-        )
-        first, second = self._sides(rows[:, None], cols[None, :])
-        return _share_within(first) * _share_within(second)
+    def window(self, shape: tuple[int, int]) -> Window:
+        """That of the ring."""
+        return self.ring.window(shape)
+
+    def share(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """Inside the ring and between the sides."""
+        row, col = self.ring.offsets(rows, cols)
+        first, second = self._sides(row[:, None], col[None, :])
+        share = self.ring.share(rows, cols)
+        share *= _share_within(first)
+        share *= _share_within(second)
+        return share
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class HalfField:
+class HalfField(Region):
     """The part of the field of view on one side of a line."""
 
     fov: np.ndarray  # (H, W) bool
@@ -174,19 +219,24 @@ class HalfField:
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """True on the line's inner side, where the nearest pixel belongs to the field."""
-        offset = np.asarray(points, float) - self.origin
-        along = offset[..., 0] * self.direction[0] + offset[..., 1] * self.direction[1]
-        return WholeField(fov=self.fov).contains(points) & _leads_into(along, self.direction)
+        return WholeField(fov=self.fov).contains(points) & _leads_into(self.depth(points), self.direction)
 
-    def coverage(self, shape: tuple[int, int]) -> tuple[Window, np.ndarray]:
-        """The field's pixels by their share on the inner side."""
-        rows, cols = (
-            ((np.arange(n) - o) * d).astype(np.float32)
-            for n, o, d in zip(shape, self.origin, self.direction, strict=True)
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """From the line."""
+        offset = np.asarray(points, float) - self.origin
+        return np.asarray(offset[..., 0] * self.direction[0] + offset[..., 1] * self.direction[1])
+
+    def window(self, shape: tuple[int, int]) -> Window:
+        """All of the image."""
+        return slice(0, shape[0]), slice(0, shape[1])
+
+    def share(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """On the inner side of the line."""
+        row, col = (
+            ((at - o) * d).astype(np.float32)
+            for at, o, d in zip((rows, cols), self.origin, self.direction, strict=True)
         )
-        share = _share_within(rows[:, None] + cols[None, :])
-        share *= self.fov
-        return (slice(0, shape[0]), slice(0, shape[1])), share
+        return _share_within(row[:, None] + col[None, :])
 
 
 def _share_within(depth: np.ndarray) -> np.ndarray:

@@ -45,17 +45,11 @@ def coverage_raster(view: View) -> np.ndarray:
 
 def region_raster(view: View) -> np.ndarray:
     """(H, W) float32 share of the pixel at a raster pixel's middle in the region, 0 outside the field of view."""
-    field, shown = field_raster(view), field_window(view)
-    window, share = view.extent.region.coverage((view.inputs.fov.shape[0], view.inputs.fov.shape[1]))
-    held, at = [], []
-    for new, part, within in zip(field.shape, shown, window, strict=True):
-        pixel = _at_middles(part, new)
-        held.append(np.flatnonzero((pixel >= within.start) & (pixel < within.stop)))
-        at.append(pixel[held[-1]] - within.start)
-    region = np.zeros(field.shape, np.float32)
-    region[np.ix_(*held)] = share[np.ix_(*at)]
-    region *= field
-    return region
+    field = field_raster(view)
+    rows, cols = (_at_middles(part, new) for part, new in zip(field_window(view), field.shape, strict=True))
+    share = view.extent.region.share(rows, cols)
+    share *= field
+    return share
 
 
 def halved(raster: np.ndarray) -> np.ndarray:

@@ -76,7 +76,6 @@ class Workspace:
                 name,
                 self._canvas,
                 sector=sector,
-                ring=self.region(name) if sector else None,
                 rest=(self.region("fov"), opposite) if opposite else None,
             )
         return self._regions[key]
