@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import cv2
 import networkx as nx
 import numpy as np
 
@@ -80,8 +81,7 @@ def build_as_it_lies(
 
 def field_diameter(field: np.ndarray) -> float:
     """Pixels: the longer side of the box round the field."""
-    rows, cols = np.flatnonzero(field.any(axis=1)), np.flatnonzero(field.any(axis=0))
-    return float(max(np.ptp(rows), np.ptp(cols)) + 1) if len(rows) else 0.0
+    return float(max(cv2.boundingRect(field.view(np.uint8))[2:]))
 
 
 def _network(

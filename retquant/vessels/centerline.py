@@ -97,12 +97,11 @@ def near_nodes(points: np.ndarray, starts: np.ndarray, nodes: np.ndarray, radii:
     The middle of a branch parts from its axis only up to one radius from the junction of the medial axes,
     whatever the angle between the branches.
     """
-    which = owner(starts)
+    reach = np.where(radii >= 0, 1.2 * radii + 1.0, 0.0)[owner(starts)]
     blind = np.zeros(len(points), dtype=bool)
     for end in (0, 1):
-        away = np.hypot(*(points - nodes[which, end]).T)
-        reach = np.where(radii[:, end] >= 0, 1.2 * radii[:, end] + 1.0, -1.0)
-        blind |= away <= reach[which]
+        away = points - nodes[:, end].repeat(np.diff(starts), axis=0)
+        blind |= np.einsum("ij,ij->i", away, away) < reach[:, end] ** 2
     return blind
 
 

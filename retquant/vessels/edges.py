@@ -48,7 +48,7 @@ def edge_map(probability: np.ndarray, fov: np.ndarray, *, is_hard: bool = False)
     """The map of (H, W) uint8 `probability` inside `fov` (H, W) bool."""
     margins = (MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT)
     inside = cv2.copyMakeBorder(np.ascontiguousarray(fov).view(np.uint8), *margins, value=0)
-    level = cv2.copyMakeBorder(np.where(fov, probability, np.uint8(0)), *margins, value=0)
+    level = cv2.copyMakeBorder(probability * fov, *margins, value=0)
     across = cv2.getGaussianKernel(7, BLUR_PX)
     height = cv2.sepFilter2D(level, cv2.CV_32F, across / 255, across, borderType=cv2.BORDER_CONSTANT)
     return EdgeMap(height, inside.view(bool), is_hard)

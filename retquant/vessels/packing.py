@@ -46,7 +46,9 @@ def arc_positions(points: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """(P,) pixels along the curve from its first point."""
     if not len(points):
         return np.zeros(0)
-    steps = np.concatenate([[0.0], np.hypot(*np.diff(points, axis=0).T)])
+    steps = np.zeros(len(points))
+    way = points[1:] - points[:-1]
+    np.sqrt(np.einsum("ij,ij->i", way, way), out=steps[1:])  # a third of hypot's time
     steps[starts[:-1]] = 0.0
     total = np.cumsum(steps)
     return total - total[starts[:-1]][owner(starts)]

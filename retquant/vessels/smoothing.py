@@ -156,7 +156,7 @@ def frame(curve: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray
     h, t = heads[~long], tails[~long]
     first[h] = first[t] = curve[t] - curve[h]
     second[h] = second[t] = 0.0
-    speed = np.hypot(*first.T)
+    speed = np.sqrt(np.einsum("ij,ij->i", first, first))
     safe = np.where(speed > 0, speed, 1.0)
     tangent = np.where(speed[:, None] > 0, first / safe[:, None], np.array([0.0, 1.0]))
     curvature = (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / safe**3
