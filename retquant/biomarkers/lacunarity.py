@@ -79,8 +79,8 @@ def sparsity_mean(view: View) -> float:
     0 inside vessels; pixels are those of the region in the field of view, vessels those of the whole field. Taken where
     the field is 512 px across (or twice a smaller image's resolution); vessels too thin for that by their centre lines.
     """
-    far, weight = view.shared("distances", _distances)
-    return float(np.average(far, weights=weight)) if len(far) else math.nan
+    mean: float = view.shared("distances", _distances)[0]
+    return mean
 
 
 @distance(id="sparsity_max", statistics=("max",), over="pixels")
@@ -89,9 +89,8 @@ def sparsity_max(view: View) -> float:
 
     Pixels and vessels as for the mean.
     """
-    far, weight = view.shared("distances", _distances)
-    inside = far[weight >= 0.5]
-    return float(inside.max()) if len(inside) else math.nan
+    most: float = view.shared("distances", _distances)[1]
+    return most
 
 
 def lacunarities(share: np.ndarray, field: np.ndarray) -> np.ndarray:
@@ -143,18 +142,21 @@ def _read_raster(view: View) -> tuple[np.ndarray, np.ndarray]:
     return _lacunarities_in(raster, rooms), halved(raster)
 
 
-def _distances(view: View) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) disc-fovea distances from each pixel of the region to the nearest vessel's edge, (N,) weight of each."""
+def _distances(view: View) -> tuple[float, float]:
+    """Disc-fovea distances from a pixel of the region to the nearest vessel's edge: the mean and the largest."""
     anatomy = view.inputs.anatomy
     assert anatomy.disc is not None  # both are asked for as landmarks
     assert anatomy.fovea is not None
     far = view.workspace.view(view.structure, "fov").shared("distance_map", _distance_map)
     if far is None:
-        return np.zeros(0), np.zeros(0)
+        return math.nan, math.nan
     weight = _of_region(view).shared("halved_weight", lambda view: halved(region_raster(view)))
-    inside = weight > 0
     unit = math.dist(anatomy.disc.center, anatomy.fovea) * raster_scale(view)
-    return far[inside] / unit, weight[inside]
+    inside = weight > 0
+    far, weight = far[inside] / unit, weight[inside]
+    mean = float(np.average(far, weights=weight)) if len(far) else math.nan
+    mostly = far[weight >= 0.5]
+    return mean, float(mostly.max()) if len(mostly) else math.nan
 
 
 def _distance_map(view: View) -> np.ndarray | None:
@@ -176,11 +178,17 @@ def _distance_map(view: View) -> np.ndarray | None:
     row, column, inset = np.zeros((3, len(rows) + 1), np.float32)
     at = label[vessel]
     row[at], column[at], inset[at] = rows, columns, np.maximum(share[vessel] - np.float32(0.5), 0)
-    down = np.arange(share.shape[0], dtype=np.float32)[:, None] - row[label]
-    across = np.arange(share.shape[1], dtype=np.float32)[None, :] - column[label]
-    far = np.sqrt(down**2 + across**2) - inset[label]
+    far, across = row[label], column[label]
+    far -= np.arange(share.shape[0], dtype=np.float32)[:, None]
+    across -= np.arange(share.shape[1], dtype=np.float32)
+    far *= far
+    across *= across
+    far += across
+    np.sqrt(far, out=far)
+    far -= inset[label]
     far[vessel] = 0
-    return 2 * np.maximum(far, 0)
+    far *= 2
+    return np.maximum(far, 0, out=far)
 
 
 def _centre_lines(view: View, shape: tuple[int, ...]) -> np.ndarray:
