@@ -11,6 +11,7 @@ from retquant.vessels.clip import clip, long_enough
 from retquant.vessels.graph import BORDER, BRANCH, CROSSING, END, LOOP, Bifurcations, Nodes, VesselGraph
 
 if TYPE_CHECKING:
+    from retquant.vessels.interchange import to_networkx, to_skan
     from retquant.vessels.structures import build_graph, build_graphs
 
 __all__ = [
@@ -26,12 +27,18 @@ __all__ = [
     "build_graphs",
     "clip",
     "long_enough",
+    "to_networkx",
+    "to_skan",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("build_graph", "build_graphs"):  # bring in skan, numba and OpenCV
+    if name in ("build_graph", "build_graphs"):  # bring in numba and OpenCV
         from retquant.vessels import structures
 
         return getattr(structures, name)
+    if name in ("to_networkx", "to_skan"):
+        from retquant.vessels import interchange
+
+        return getattr(interchange, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,7 +29,7 @@ def _search(inside, rows, columns, farthest, squared):  # type: ignore[no-untype
     """Fill `squared` with the squared distance to the nearest 0, ring by ring; False if one is too far."""
     for k in range(len(rows)):
         row, column = rows[k], columns[k]
-        best, reach = np.int64(1) << 60, 1
+        best, reach = 1 << 60, 1
         if not inside[row, column]:
             best = 0
         while best > reach * reach:  # nothing nearer than the ring: it lies within the frame and its border
