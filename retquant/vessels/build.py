@@ -134,11 +134,10 @@ def _measured(
     is_free = degree[ends] == 1
 
     lines = skeleton_lines(strands, position[ends], radius[ends], is_free)
-    lines = stiff_middle(lines, target, is_pinned=False)
+    lines = stiff_middle(lines, target)
     met = meeting_points(lines, ends, position=position, radius=radius, degree=degree)
     lines = led_to_nodes(lines, strands, ends, skeleton_nodes=position, nodes=met, radius=radius)
     lines = prolonged(lines)
-    lines = stiff_middle(lines, target, is_pinned=True)
     lines, width = final_middle(lines, target, error_px=error_px)
     lines, tangent, curvature, is_border = _settle_ends(lines, width, target)
     position = met.copy()

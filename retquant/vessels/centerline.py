@@ -170,15 +170,14 @@ def _in_caps(lines: Lines) -> np.ndarray:
     return (arc < _CAP_PX) & lines.is_free[which, 0] | (left < _CAP_PX) & lines.is_free[which, 1]
 
 
-def stiff_middle(lines: Lines, target: EdgeMap, *, is_pinned: bool) -> Lines:
+def stiff_middle(lines: Lines, target: EdgeMap) -> Lines:
     """The lines moved to the middle of the vessel, waves below a few calibres smoothed away.
 
-    Before it is known where the arms of a junction meet, the ends must be free to move; afterwards they are
-    pinned.
+    It is not yet known where the arms of a junction meet: the ends are free to move.
     """
     found = centred(lines, target)
-    weight = _pinned(lines, found.weight) if is_pinned else found.weight
-    return replace(lines, points=_stiff(lines, lines.points + found.offset[:, None] * found.normal, weight))
+    data = lines.points + found.offset[:, None] * found.normal
+    return replace(lines, points=_stiff(lines, data, found.weight))
 
 
 def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> tuple[Lines, np.ndarray]:
