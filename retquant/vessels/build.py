@@ -16,6 +16,7 @@ from retquant.vessels.centerline import (
     FEWEST_POINTS,
     Lines,
     calibre_along,
+    centred_to_tips,
     final_middle,
     skeleton_lines,
     stiff_middle,
@@ -137,7 +138,7 @@ def _measured(
     lines = stiff_middle(lines, target)
     met = meeting_points(lines, ends, position=position, radius=radius, degree=degree)
     lines = led_to_nodes(lines, strands, ends, skeleton_nodes=position, nodes=met, radius=radius)
-    lines = prolonged(lines)
+    lines = centred_to_tips(prolonged(lines), target)
     lines, width = final_middle(lines, target, error_px=error_px)
     lines, tangent, curvature, is_border = _settle_ends(lines, width, target)
     position = met.copy()

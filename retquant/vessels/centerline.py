@@ -180,6 +180,27 @@ def stiff_middle(lines: Lines, target: EdgeMap) -> Lines:
     return replace(lines, points=_stiff(lines, data, found.weight))
 
 
+def centred_to_tips(lines: Lines, target: EdgeMap) -> Lines:
+    """The lines with a free end moved to the middle of the vessel once more.
+
+    The first time they stopped short of their tips, and what leads on from there was a guess.
+    """
+    chosen = lines.is_free.any(axis=1)
+    here = chosen[owner(lines.starts)]
+    part = replace(
+        lines,
+        **{name: getattr(lines, name)[here] for name in ("points", "radius", "blind", "beyond")},
+        **{name: getattr(lines, name)[chosen] for name in ("step", "calibre", "is_free")},
+        starts=np.concatenate([[0], np.cumsum(np.diff(lines.starts)[chosen])]).astype(np.intp),
+    )
+    found = centred(part, target)
+    points = lines.points.copy()
+    points[here] = _stiff(
+        part, part.points + found.offset[:, None] * found.normal, _pinned(part, found.weight)
+    )
+    return replace(lines, points=points)
+
+
 def final_middle(lines: Lines, target: EdgeMap, *, error_px: float) -> tuple[Lines, np.ndarray]:
     """The lines moved to the middle of the vessel, as smooth as its error of about `error_px` allows, and widths.
 
