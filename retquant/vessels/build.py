@@ -98,17 +98,17 @@ def _network(
         dissolve(network, node)
     remove_small_loops(network)
     remove_spurs(network, shortest_calibres=settings.shortest_spur_calibres)
-    remove_small_parts(
-        network,
-        shortest_px=settings.smallest_part_field_share * field_diameter(field),
-        shortest_calibres=settings.smallest_part_calibres,
-    )
     crossings = np.zeros((0, 2))
     if structure not in KINDS and set(KINDS) <= set(labels):
         crossings = part_kinds(network, settings, labels)
     crossings = np.concatenate([crossings, resolve_crossings(network, settings)])
     hidden_by = labels.get(_HIDDEN_BY.get(structure, ""))
     passed = bridge_gaps(network, settings, mask=mask, field=field, other=hidden_by)
+    remove_small_parts(
+        network,
+        shortest_px=settings.smallest_part_field_share * field_diameter(field),
+        shortest_calibres=settings.smallest_part_calibres,
+    )
     return network, np.concatenate([crossings, passed])
 
 

@@ -5,7 +5,8 @@ The rule. Two ends are joined if all of this holds:
   both) of plain background inside the field, so that no third vessel lies between. What lies under the other kind of
   vessel, an artery under a vein's label or a vein under an artery's, is no background and is not counted, up to
   `_COVERED_CALIBRES`;
-* each end points along that way to within `bridge_turn_deg`;
+* each end points along that way to within `bridge_turn_deg`, or twice that where no more than `_TOUCHING_PX` lie between:
+  a vessel of one pixel that was turned or resampled falls into stretches too short to have a direction of their own;
 * the narrower end has at least `bridge_calibre_ratio` of the wider one's calibre;
 * they are not yet connected: vessels are trees, and a bridge never closes a loop.
 Each end is joined once; the straightest and shortest bridges are made first.
@@ -29,6 +30,8 @@ from retquant.vessels.trace import Strand, bridge, heading
 _COVERED_CALIBRES = 6.0  # of the other kind's label: a vein twice as wide crossed at 30 degrees covers four
 _RADII = 4.0  # of a vessel, over which its end's direction is taken
 _LEAST_PX = 8.0
+_TOUCHING_PX = 3.5  # two or three pixels
+_TOUCHING_TURN = 2.0  # times `bridge_turn_deg`
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,12 @@ def _facing(ends: list[_End], place: _Place, settings: VesselSettings) -> list[t
         if length == 0 or length > (most + 1) * calibre or ratio < settings.bridge_calibre_ratio:
             continue
         turn = max(_degrees(first.direction @ chord / length), _degrees(second.direction @ -chord / length))
-        if turn > settings.bridge_turn_deg:
+        if turn > _TOUCHING_TURN * settings.bridge_turn_deg:
             continue
         gap = _open_gap(first, second, place)
         if (
             gap is None
+            or (turn > settings.bridge_turn_deg and sum(gap) > _TOUCHING_PX)
             or gap[0] > settings.bridge_gap_calibres * calibre
             or gap[1] > _COVERED_CALIBRES * calibre
         ):

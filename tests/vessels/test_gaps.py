@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -130,3 +131,27 @@ def test_an_artery_hidden_by_a_vein_is_led_on_beneath_it(angle: float, rotation:
     assert graph.arc_length == pytest.approx([260.0], rel=0.01)
     if angle == 45.0:  # 20 px of vein and its corners: three and a half calibres that are no background
         assert len(graph_of(np.where(artery, np.uint8(255), np.uint8(0)), bridge_gap_calibres=2.0)) == 2
+
+
+@pytest.mark.parametrize("degrees", [20.0, 50.0, 60.0])
+def test_a_drawn_line_of_one_pixel_stays_one_vessel_when_the_picture_is_turned(degrees: float) -> None:
+    """Half of its pixels fall under one half: what is left are stretches too short to have a direction."""
+    along = np.linspace(40, 260, 400)
+    way = np.column_stack([along, 150 + 25 * np.sin(along / 25)])
+    picture = np.zeros(SIZE, np.uint8)
+    cv2.polylines(picture, [np.rint(way).astype(np.int32)], isClosed=False, color=255, thickness=1)
+    move = cv2.getRotationMatrix2D((149.5, 149.5), degrees, 1.0)
+    turned = cv2.warpAffine(picture, move, SIZE[::-1], flags=cv2.INTER_LINEAR)
+    before, after = (
+        build_graph(
+            TargetMask(probability=pixels, source="manifest"),
+            structure="vessel",
+            fov=np.ones(SIZE, bool),
+            settings=VesselSettings(),
+        )
+        for pixels in (picture, turned)
+    )
+    stretches = cv2.connectedComponents((turned >= 128).view(np.uint8), connectivity=8)[0] - 1
+    assert stretches > 5
+    assert len(after) <= 2
+    assert after.arc_length.sum() == pytest.approx(before.arc_length.sum(), rel=0.04)
