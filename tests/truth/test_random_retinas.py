@@ -30,8 +30,11 @@ TOLERANCE = {
     **{f"{s}_tree_asymmetry_fov": 0.3 for s in ("artery", "vein")},
     **{f"{s}_horton_branching_ratio_fov": 1.5 for s in ("artery", "vein")},
     **{f"{s}_arcade_angle": 1.5 for s in ("artery", "vein")},
-    # calibres about a junction are medians over some calibres, and vessels taper
-    **{f"{s}_area_ratio_median_fov": 11.0 for s in ("artery", "vein")},
+    # a tenth of a pixel of calibre is 6 % of an exponent
+    **{f"{s}_asymmetry_ratio_median_fov": 2.0 for s in ("artery", "vein")},
+    **{f"{s}_area_ratio_median_fov": 2.0 for s in ("artery", "vein")},
+    **{f"{s}_junctional_exponent_median_fov": 2.0 for s in ("artery", "vein")},
+    **{f"{s}_optimality_ratio_median_fov": 0.5 for s in ("artery", "vein")},
     # one trunk of four may branch just inside the zone, where its stem is too short to measure
     "crae_knudtson_n4_zone_b": 5.0,
     "crve_knudtson_n4_zone_b": 5.0,
