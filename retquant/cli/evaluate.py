@@ -45,16 +45,27 @@ def evaluate(
             say_json(judged.as_dict())
             continue
         for row in judged.results:
-            typer.echo(
-                f"{row.dataset} {row.target}, {row.images} images, hand {row.hand}: Dice {row.dice:.4f} "
-                f"(SD {row.dice_sd:.4f}), AUC {row.auc:.4f}, clDice {row.centerline_dice:.4f}, sensitivity "
-                f"{row.sensitivity:.4f}, specificity {row.specificity:.4f}, accuracy {row.accuracy:.4f}"
-            )
+            figures = {
+                "Dice": row.dice,
+                "SD": row.dice_sd,
+                "AUC": row.auc,
+                "clDice": row.centerline_dice,
+                "sensitivity": row.sensitivity,
+                "specificity": row.specificity,
+                "accuracy": row.accuracy,
+                "median error in disc radii": row.error_radii,
+            }
+            said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
+            typer.echo(f"{row.dataset} {row.target}, {row.images} images, hand {row.hand}: {said}")
 
 
 def _say_image(score: ImageScore) -> None:
-    typer.echo(
-        f"  {score.image}: Dice {score.dice:.4f}, AUC {score.auc:.4f}, clDice {score.centerline_dice:.4f}, "
-        f"found/drawn calibre {score.calibre_ratio:.2f}",
-        err=True,
-    )
+    figures = {
+        "Dice": score.dice,
+        "AUC": score.auc,
+        "clDice": score.centerline_dice,
+        "found/drawn calibre": score.calibre_ratio,
+        "error in disc radii": score.error_radii,
+    }
+    said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items() if value == value)  # no NaN
+    typer.echo(f"  {score.image} {score.target}: {said}", err=True)

@@ -18,6 +18,10 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder for checkpoint and bundle [default: runs/NAME].")
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder for packed images, which runs may share [default: OUT/packed]."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -30,7 +34,9 @@ def train(
     plan = load_recipe(recipe, TrainingRecipe)
     folder = out or Path("runs") / plan.name
     with training_progress(plan.optimization.steps, quiet=quiet) as report:
-        bundle = run_training(plan, root=data, folder=folder, report=report, device=device)
+        bundle = run_training(
+            plan, root=data, folder=folder, report=report, device=device, cache=cache or folder / "packed"
+        )
     typer.echo(render_card(bundle))
     typer.echo(
         f"The bundle is in {bundle.folder}; use it with: retquant cohort run manifest.csv --model {bundle.folder}"

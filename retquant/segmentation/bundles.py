@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from retquant.errors import ModelError
 from retquant.resources import MODELS
+from retquant.segmentation.spec import COMPACT
 
 WEIGHTS_FILE = "adapter.safetensors"
 CARD_FILE = "model.json"
@@ -26,7 +27,8 @@ class TrainingData(_Card):
 
     name: str
     licence: str
-    hand: str
+    hand: str | None  # None where it draws no vessels
+    targets: tuple[str, ...] = ("vessel",)
     images: int
     persons: int
     validation_persons: tuple[str, ...]
@@ -45,13 +47,14 @@ class HeldOutResult(_Card):
     target: str
     hand: str
     images: int
-    dice: float
-    dice_sd: float
-    auc: float  # of all pixels pooled
-    centerline_dice: float
-    sensitivity: float
-    specificity: float
-    accuracy: float
+    dice: float | None  # None for a point
+    dice_sd: float | None
+    auc: float | None  # of all pixels pooled
+    centerline_dice: float | None  # None for what has no centre line
+    sensitivity: float | None
+    specificity: float | None
+    accuracy: float | None
+    error_radii: float | None = None  # of a point: median distance from the truth, in radii of the disc
 
 
 class Bundle(_Card):
@@ -63,7 +66,7 @@ class Bundle(_Card):
     modality: str
     intended_use: str
     foundation: str
-    foundation_sha256: str
+    foundation_sha256: str  # empty for the compact network, which has none
     targets: tuple[str, ...]
     hands: tuple[str, ...]
     default_hand: str
@@ -148,17 +151,33 @@ def read_weights(bundle: Bundle) -> bytes:
     return data
 
 
+def _result_row(r: HeldOutResult) -> str:
+    def number(value: float | None, digits: int) -> str:
+        return "–" if value is None else f"{value:.{digits}f}"
+
+    dice = "–" if r.dice is None else f"{r.dice:.3f} ± {number(r.dice_sd, 3)}"
+    parts = [r.dataset, r.target, r.role, str(r.images), r.hand, dice, number(r.auc, 4)]
+    parts += [number(v, 3) for v in (r.centerline_dice, r.sensitivity, r.specificity, r.error_radii)]
+    return f"| {' | '.join(parts)} |"
+
+
+def _architecture(bundle: Bundle) -> str:
+    if bundle.foundation == COMPACT:
+        return "Foundation: none; two small U-Nets, one of the whole field and one of its detail."
+    return (
+        f"Foundation: {bundle.foundation} (sha256 {bundle.foundation_sha256[:16]}…), LoRA of rank {bundle.lora_rank} "
+        f"on {', '.join(bundle.lora_targets)}; decoder and full-resolution branch trained whole."
+    )
+
+
 def render_card(bundle: Bundle) -> str:
     """The card as Markdown."""
     data = "\n".join(
-        f"| {d.name} | {d.images} | {d.persons} | {', '.join(d.validation_persons) or 'none'} | {d.licence} |"
+        f"| {d.name} | {', '.join(d.targets)} | {d.images} | {d.persons} "
+        f"| {', '.join(d.validation_persons) or 'none'} | {d.licence} |"
         for d in bundle.training_data
     )
-    results = "\n".join(
-        f"| {r.dataset} | {r.role} | {r.images} | {r.hand} | {r.dice:.3f} ± {r.dice_sd:.3f} | {r.auc:.4f} "
-        f"| {r.centerline_dice:.3f} | {r.sensitivity:.3f} | {r.specificity:.3f} |"
-        for r in bundle.results
-    )
+    results = "\n".join(_result_row(r) for r in bundle.results)
     return f"""# {bundle.name}
 
 {bundle.title}. Targets: {", ".join(bundle.targets)}. Modality: {bundle.modality}.
@@ -167,8 +186,7 @@ def render_card(bundle: Bundle) -> str:
 
 {bundle.licence_note}
 
-* Foundation: {bundle.foundation} (sha256 {bundle.foundation_sha256[:16]}…), LoRA of rank {bundle.lora_rank} on \
-{", ".join(bundle.lora_targets)}; decoder and full-resolution branch trained whole.
+* {_architecture(bundle)}
 * Works on the field of view resampled to {bundle.working_px} px across.
 * Annotation hands: {", ".join(bundle.hands)}; follows `{bundle.default_hand}` unless told otherwise.
 * Trained for {bundle.steps} steps from seed {bundle.seed}, recipe {bundle.recipe_digest}, retquant \
@@ -177,16 +195,17 @@ def render_card(bundle: Bundle) -> str:
 
 ## Learned from
 
-| data set | images | persons | validation persons | licence |
-|---|---|---|---|---|
+| data set | truth | images | persons | validation persons | licence |
+|---|---|---|---|---|---|
 {data}
 
 ## Held-out results
 
 Masks at probability one half, inside the field of view, at the images' own resolution; means over images ± SD; AUC of
-all pixels pooled. Validation persons chose the training step; test images chose nothing.
+all pixels pooled. A point's error is the median distance in radii of the disc. Validation persons chose the training
+step; test images chose nothing.
 
-| data set | role | images | hand | Dice | AUC | clDice | sensitivity | specificity |
-|---|---|---|---|---|---|---|---|---|
+| data set | target | role | images | hand | Dice | AUC | clDice | sensitivity | specificity | error |
+|---|---|---|---|---|---|---|---|---|---|---|
 {results}
 """

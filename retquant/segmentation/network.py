@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from segment_anything.modeling import PromptEncoder
@@ -13,18 +12,7 @@ from retquant.errors import ModelError
 from retquant.segmentation.decoder import HighResolutionBranch, TargetDecoder
 from retquant.segmentation.foundation import build_foundation
 from retquant.segmentation.prompts import Prompts, encode, whole_tile
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkSpec:
-    """What has to be known to build a bundle's network."""
-
-    foundation: str
-    targets: tuple[str, ...]
-    hands: tuple[str, ...]  # annotation hands (data sets) seen in training, in the order of their tokens
-    lora_rank: int = 8
-    lora_alpha: int = 16
-    lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")
+from retquant.segmentation.spec import NetworkSpec
 
 
 class SamNetwork(nn.Module):

@@ -1,4 +1,7 @@
-"""From a retinal image to probabilities: working frame, tiles, network, and back to the image's own pixels."""
+"""From a retinal image to probabilities: working frame, network, and back to the image's own pixels.
+
+A network on a foundation model works in tiles; the compact network takes the whole field in one pass.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from retquant.errors import ModelError
+from retquant.segmentation.compact import GLANCE_SHRINK, CompactNetwork
 from retquant.segmentation.tiling import blend, tile_corners
-from retquant.segmentation.working_image import frame_of, local_contrast
+from retquant.segmentation.working_image import frame_of, glance_of, local_contrast
 
 if TYPE_CHECKING:
+    from retquant.segmentation.build import Network
     from retquant.segmentation.network import SamNetwork
 
 OVERLAP_PX = 64  # of neighbouring tiles; 640 px across the field is then 3x3 tiles of 256 exactly
 
 
 def predict_field(
-    network: SamNetwork,
+    network: Network,
     pixels: np.ndarray,
     fov: np.ndarray,
     *,
@@ -41,14 +47,63 @@ def predict_field(
     """
     frame = frame_of(fov, working_px)
     field = frame.cut(fov) >= 0.5
-    tiles = local_contrast(frame.cut(pixels), field)
-    corners = tile_corners(working_px, network.tile_px, OVERLAP_PX)
-    logits = _forward(network, tiles, corners, hand=hand, precision=precision)
-    probability = 1 / (1 + np.exp(-blend(logits, corners, working_px)))
+    cut = frame.cut(pixels)
+    contrast = local_contrast(cut, field)
+    glance = glance_of(cut, field, GLANCE_SHRINK) if isinstance(network, CompactNetwork) else None
+    probability = predict_frame(network, contrast, glance, hand=hand, precision=precision)
     return {
         target: _to_image(frame.paste(probability[index]), fov)
         for index, target in enumerate(network.spec.targets)
     }
+
+
+def predict_frame(
+    network: Network,
+    contrast: np.ndarray,
+    glance: np.ndarray | None,
+    *,
+    hand: int,
+    precision: str = "float32",
+) -> np.ndarray:
+    """(T, S, S) float32 probabilities of a field in the working frame.
+
+    Parameters
+    ----------
+    contrast : (S, S, 3) float32 local contrast
+    glance : (g, g, 6) float32, which the compact network wants
+    """
+    size = len(contrast)
+    if isinstance(network, CompactNetwork):
+        if glance is None:
+            raise ModelError("the compact network needs a glance at the whole field", remedy="give `glance`")
+        logits = _whole_field(network, contrast, glance, hand=hand, precision=precision)
+    else:
+        corners = tile_corners(size, network.tile_px, OVERLAP_PX)
+        tiles = _forward(network, contrast, corners, hand=hand, precision=precision)
+        logits = blend(tiles, corners, size)
+    probability: np.ndarray = 1 / (1 + np.exp(-logits))
+    return probability
+
+
+def _whole_field(
+    network: CompactNetwork, contrast: np.ndarray, glance: np.ndarray, *, hand: int, precision: str
+) -> np.ndarray:
+    """(T, S, S) float32 logits, all in one pass."""
+    device = next(network.parameters()).device
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        channels_first = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))[None]
+        return channels_first.to(device, memory_format=torch.channels_last)
+
+    with torch.inference_mode(), _autocast(device.type, precision):
+        logits, _ = network(
+            tensor(contrast),
+            torch.tensor([hand], device=device),
+            tensor(glance),
+            torch.zeros(1, 2, device=device),
+        )
+    found: np.ndarray = logits[0].float().cpu().numpy()
+    return found
 
 
 def _to_image(probability: np.ndarray, fov: np.ndarray) -> np.ndarray:

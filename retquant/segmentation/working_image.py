@@ -30,6 +30,12 @@ class Frame:
         zoom = self.size / self.side
         return np.array([[zoom, 0, (0.5 - self.col) * zoom - 0.5], [0, zoom, (0.5 - self.row) * zoom - 0.5]])
 
+    def points(self, xy: np.ndarray) -> np.ndarray:
+        """Working (x, y) of (n, 2) image (x, y), pixel centres at integers in both."""
+        matrix = self._to_working()
+        placed: np.ndarray = np.asarray(xy, dtype=float) @ matrix[:, :2].T + matrix[:, 2]
+        return placed
+
     def cut(self, array: np.ndarray) -> np.ndarray:
         """Resample an (H, W[, C]) array to (size, size[, C]) float32, averaging where it shrinks."""
         zoom = self.size / self.side
@@ -84,3 +90,32 @@ def local_contrast(pixels: np.ndarray, fov: np.ndarray) -> np.ndarray:
     contrast = residual / np.maximum(spread, 1.0)
     contrast[~fov] = 0.0
     return np.clip(0.5 + contrast / CONTRAST_RANGE, 0.0, 1.0).astype(np.float32)
+
+
+def field_colour(pixels: np.ndarray, fov: np.ndarray) -> np.ndarray:
+    """Colour minus its mean over the field, over its standard deviation there, mapped to [0, 1] as `local_contrast`.
+
+    It keeps what local contrast takes away: the brightness of the disc, the dark of the macula, the colour of the cup.
+
+    Parameters
+    ----------
+    pixels : (S, S, 3) float, RGB
+    fov : (S, S) bool
+
+    Returns
+    -------
+    (S, S, 3) float32, one half outside the field
+    """
+    inside = pixels[fov].astype(np.float32)
+    if not len(inside):
+        return np.full(pixels.shape, 0.5, np.float32)
+    standard = (pixels.astype(np.float32) - inside.mean(axis=0)) / np.maximum(inside.std(axis=0), 1.0)
+    standard[~fov] = 0.0
+    return np.clip(0.5 + standard / CONTRAST_RANGE, 0.0, 1.0).astype(np.float32)
+
+
+def glance_of(pixels: np.ndarray, fov: np.ndarray, shrink: int) -> np.ndarray:
+    """(S // shrink, S // shrink, 6) float32 local contrast and field colour of a working image, by area means."""
+    side = len(fov) // shrink
+    both = [local_contrast(pixels, fov), field_colour(pixels, fov)]
+    return np.concatenate([cv2.resize(b, (side, side), interpolation=cv2.INTER_AREA) for b in both], axis=-1)

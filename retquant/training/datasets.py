@@ -1,10 +1,10 @@
-"""From recipes to images with truth, in the frame the network works in."""
+"""From recipes to images and their truth files; who is held out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ import numpy as np
 from retquant.config import ImageSettings
 from retquant.errors import ConfigError
 from retquant.images import read_image
-from retquant.segmentation.working_image import frame_of, local_contrast
-from retquant.training.recipe import DatasetRecipe
+from retquant.training.recipe import DatasetRecipe, LandmarkRecipe
+from retquant.training.truth import read_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,22 +21,13 @@ class Example:
     """One image of a data set with its truth files."""
 
     dataset: str
-    hand: str
+    hand: str | None  # annotation hand of its vessels
     stem: str
     person: str
     image: Path
     fov: Path | None
     truth: dict[str, Path]
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class WorkingExample:
-    """An example in the network's frame of S pixels, for T targets."""
-
-    example: Example
-    image: np.ndarray  # (S, S, 3) float32 in [0, 1]
-    truth: np.ndarray  # (S, S, T) float32, coverage in [0, 1]
-    valid: np.ndarray  # (S, S, T) float32, 1 where truth is known
+    points: dict[str, tuple[float, float]] = field(default_factory=dict)  # landmark -> x, y in the image
 
 
 def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
@@ -75,6 +66,7 @@ def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
                 image=path,
                 fov=None if recipe.fov is None else root / recipe.fov.format(**groups),
                 truth=truth,
+                points=_landmarks(recipe.landmarks, root, groups),
             )
         )
     if unknown := set(recipe.validation) - {e.person for e in examples}:
@@ -93,44 +85,19 @@ def split(recipe: DatasetRecipe, examples: Sequence[Example]) -> tuple[list[Exam
     )
 
 
-def load_working(
-    examples: Sequence[Example], *, targets: Sequence[str], working_px: int
-) -> Iterator[WorkingExample]:
-    """Read examples into the network's frame; truth becomes the share of each working pixel that is covered."""
-    for example in examples:
-        pixels, fov = read_pixels(example)
-        frame = frame_of(fov, working_px)
-        field = frame.cut(fov) >= 0.5
-        truth = np.zeros((working_px, working_px, len(targets)), np.float32)
-        valid = np.zeros_like(truth)
-        for index, target in enumerate(targets):
-            if target in example.truth:
-                truth[..., index] = np.clip(frame.cut(read_truth(example.truth[target], fov.shape)), 0, 1)
-                valid[..., index] = field
-        yield WorkingExample(
-            example=example, image=local_contrast(frame.cut(pixels), field), truth=truth, valid=valid
-        )
-
-
 def read_pixels(example: Example) -> tuple[np.ndarray, np.ndarray]:
     """(H, W, 3) uint8 pixels and (H, W) bool field of view of an example."""
     image = read_image(example.image, fov_mask=example.fov, settings=ImageSettings())
     return image.pixels, image.fov
 
 
-def read_truth(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """(H, W) bool truth mask: every value but 0 is the target (data sets use 0/1, 0/255 and codes).
-
-    Raises
-    ------
-    ConfigError
-        The mask's size is not the image's.
-    """
-    from PIL import Image
-
-    with Image.open(path) as file:
-        # a 1-bit file must not go to numpy directly: its true bytes are 255
-        codes = np.asarray(file if file.mode in ("L", "P", "I;16") else file.convert("L"))
-    if codes.shape != shape:
-        raise ConfigError(f"the mask is {codes.shape[::-1]}, its image {shape[::-1]} pixels", where=str(path))
-    return codes > 0
+def _landmarks(
+    recipe: LandmarkRecipe | None, root: Path, groups: Mapping[str, str]
+) -> dict[str, tuple[float, float]]:
+    if recipe is None:
+        return {}
+    row = read_table(root / recipe.table, recipe.column).get(recipe.row.format(**groups))
+    if row is None:
+        return {}
+    columns = {"fovea": recipe.fovea, "disc": recipe.disc}
+    return {name: (float(row[xy[0]]), float(row[xy[1]])) for name, xy in columns.items() if xy is not None}

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save
 
 import retquant
+from retquant.segmentation.build import Network
 from retquant.segmentation.bundles import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -19,12 +20,11 @@ from retquant.segmentation.bundles import (
     render_card,
 )
 from retquant.segmentation.foundation import FOUNDATIONS
-from retquant.segmentation.network import SamNetwork
 from retquant.training.datasets import find_examples, split
 from retquant.training.recipe import DatasetRecipe, TrainingRecipe
 
 
-def write_bundle(network: SamNetwork, recipe: TrainingRecipe, *, root: Path, folder: Path) -> Bundle:
+def write_bundle(network: Network, recipe: TrainingRecipe, *, root: Path, folder: Path) -> Bundle:
     """Write a bundle into `folder`, made where it does not exist."""
     data = save(
         {name: value.to(torch.float16).contiguous() for name, value in network.trained_state().items()}
@@ -35,7 +35,7 @@ def write_bundle(network: SamNetwork, recipe: TrainingRecipe, *, root: Path, fol
         modality="cfp",
         intended_use=recipe.intended_use,
         foundation=recipe.network.foundation,
-        foundation_sha256=FOUNDATIONS[recipe.network.foundation].sha256,
+        foundation_sha256="" if recipe.network.is_compact else FOUNDATIONS[recipe.network.foundation].sha256,
         targets=recipe.network.targets,
         hands=recipe.hands,
         default_hand=recipe.network.default_hand,
@@ -76,6 +76,7 @@ def _describe(dataset: DatasetRecipe, root: Path) -> TrainingData:
         name=dataset.name,
         licence=dataset.licence,
         hand=dataset.hand,
+        targets=dataset.targets,
         images=len(training),
         persons=len({e.person for e in training}),
         validation_persons=dataset.validation,

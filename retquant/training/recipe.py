@@ -11,29 +11,66 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from retquant.errors import ConfigError
+from retquant.segmentation.spec import COMPACT
+
+LOSS_NAMES = frozenset(
+    {"cross_entropy", "focal", "dice", "dynamic_dice", "centerline_dice", "centerline_mix"}
+)
+"""The keys of `losses.LOSSES`, known here so that a recipe is read without torch."""
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class LandmarkRecipe(_Settings):
+    """Centres of fovea and optic disc in a CSV table, in pixels of the image."""
+
+    table: str  # path of the CSV
+    column: str = "image"  # which names the image
+    row: str  # the image's entry there, as a format of the groups of `pattern`
+    fovea: tuple[str, str] | None = None  # columns of x and y
+    disc: tuple[str, str] | None = None
+
+
 class DatasetRecipe(_Settings):
-    """One set of images with drawn truth; paths are relative to the data folder and may name groups of `pattern`."""
+    """One set of images with drawn truth; paths are relative to the data folder and may name groups of `pattern`.
+
+    `truth` names a mask a target, where every value but 0 is the target, or `av`: a file of codes for artery and vein
+    (0 background, 1 artery, 2 vein, 3 both or uncertain).
+    """
 
     name: str
     licence: str
-    hand: str  # the annotation hand: sets drawn by the same rules share one
+    hand: str | None = None  # the annotation hand of vessels: sets drawn by the same rules share one
     images: str  # glob
     pattern: str  # regular expression over the file stem; its named groups fill the other paths
     person: str  # who it is, as a format of those groups: persons are never split
     fov: str | None = None  # mask of the field of view; found in the image when left out
-    truth: dict[str, str]  # target -> mask file, where every value but 0 is the target
+    truth: dict[str, str] = Field(default_factory=dict)  # target -> mask file
+    landmarks: LandmarkRecipe | None = None
     validation: tuple[str, ...] = ()  # persons held out to choose the weights
     draw: float = Field(default=1.0, gt=0)  # share of training tiles, relative to the other sets
 
+    @model_validator(mode="after")
+    def _has_truth(self) -> DatasetRecipe:
+        if not self.targets:
+            raise ValueError(f"data set {self.name} has neither `truth` nor `landmarks`")
+        if "vessel" in self.truth and self.hand is None:
+            raise ValueError(f"data set {self.name} draws vessels and names no `hand`")
+        return self
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What it has truth for."""
+        drawn = [t for name in self.truth for t in (("artery", "vein") if name == "av" else (name,))]
+        if self.landmarks is not None:
+            drawn += [t for t in ("fovea", "disc") if getattr(self.landmarks, t) is not None]
+        return tuple(dict.fromkeys(drawn))
+
 
 class NetworkRecipe(_Settings):
-    """The network to adapt."""
+    """The network to adapt, or `compact`: two small U-Nets from random weights."""
 
     foundation: str = "litemedsam"
     targets: tuple[str, ...] = ("vessel",)
@@ -42,6 +79,17 @@ class NetworkRecipe(_Settings):
     lora_alpha: int = Field(default=16, ge=1)
     lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")
     default_hand: str
+
+    @model_validator(mode="after")
+    def _frame_divides(self) -> NetworkRecipe:
+        if self.is_compact and self.working_px % 48:
+            raise ValueError("working_px of the compact network is a multiple of 48, such as 768")
+        return self
+
+    @property
+    def is_compact(self) -> bool:
+        """True for the network without a foundation model."""
+        return self.foundation == COMPACT
 
 
 class OptimizationRecipe(_Settings):
@@ -53,12 +101,18 @@ class OptimizationRecipe(_Settings):
     rate_adapters: float = 8e-4
     rate_decoder: float = 2e-4
     rate_branch: float = 2e-3
+    rate_compact: float = 2e-3  # all weights of the compact network
+    losses: dict[str, float] = Field(default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0})
     weight_decay: float = 1e-3
     warmup_steps: int = 50
     clip_norm: float = 1.0
     average_decay: float = Field(default=0.995, ge=0, lt=1)
-    centerline_weight: float = 0.2  # of soft clDice, joined after `centerline_from` of the run
+    centerline_weight: float = 0.2  # of soft clDice of vessels, joined after `centerline_from` of the run
     centerline_from: float = 0.3
+    glance_weight: float = 0.5  # of the compact network's loss at the scale of the whole field
+    stitch: float = Field(
+        default=0.0, ge=0, le=1
+    )  # share of tiles from two images of a hand, one pasted in the other
     validate_every: int = Field(default=200, ge=1)
     checkpoint_every: int = Field(default=50, ge=1)
     patience: int | None = None  # validations without a better mean Dice before stopping
@@ -79,20 +133,22 @@ class TrainingRecipe(_Settings):
         if self.network.default_hand not in self.hands:
             raise ValueError(f"default_hand {self.network.default_hand!r} is none of {', '.join(self.hands)}")
         for dataset in self.datasets:
-            if unknown := set(dataset.truth) - set(self.network.targets):
-                raise ValueError(
-                    f"data set {dataset.name} has truth for {sorted(unknown)}, which are no targets"
-                )
+            if not set(dataset.targets) & set(self.network.targets):
+                raise ValueError(f"data set {dataset.name} has truth for none of the targets")
+        if unknown := set(self.optimization.losses) - LOSS_NAMES:
+            raise ValueError(f"there is no loss {sorted(unknown)}; one of {', '.join(sorted(LOSS_NAMES))}")
         return self
 
     @property
     def hands(self) -> tuple[str, ...]:
         """Annotation hands, in the order of first mention."""
-        return tuple(dict.fromkeys(dataset.hand for dataset in self.datasets))
+        return tuple(dict.fromkeys(d.hand for d in self.datasets if d.hand is not None))
 
     def digest(self) -> str:
-        """16 hexadecimal digits that change when the recipe does."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """16 hexadecimal digits that change with whatever the weights depend on (so not with titles)."""
+        settings = self.model_dump(mode="json", exclude={"name", "title", "intended_use"})
+        del settings["network"]["default_hand"]
+        canonical = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

@@ -20,16 +20,18 @@ def run_training(
     folder: Path,
     report: Callable[[Report], None],
     device: str = "auto",
+    cache: Path | None = None,
 ) -> Bundle:
     """Train (or go on training) in `folder`, then write `folder`/bundle with its card.
 
     The card's validation figures are those of the exported half-precision weights, each set under its own hand.
     """
-    trained = train(recipe, root=root, folder=folder, report=report, device=device)
+    trained = train(recipe, root=root, folder=folder, report=report, device=device, cache=cache)
     bundle = write_bundle(trained.network, recipe, root=root, folder=folder / "bundle")
     for dataset in recipe.datasets:
         if dataset.validation:
-            segmenter = load_segmenter(str(bundle.folder), device=device, hand=dataset.hand)
+            hand = dataset.hand or recipe.network.default_hand
+            segmenter = load_segmenter(str(bundle.folder), device=device, hand=hand)
             judged = evaluate(segmenter, dataset, root=root, role="validation", only_validation=True)
             bundle = add_results(bundle, judged.results)
     return bundle

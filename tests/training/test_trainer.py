@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from retquant.segmentation.bundles import read_bundle
 from retquant.segmentation.segmenter import load_segmenter
 from retquant.training.datasets import find_examples, split
 from retquant.training.export import write_bundle
+from retquant.training.packing import read_packed
 from retquant.training.recipe import TrainingRecipe, load_recipe
+from retquant.training.run import run_training
 from retquant.training.trainer import Report, train
 
 RECIPE = """
@@ -47,6 +50,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three people with bright fields crossed by dark bars, and masks of the bars."""
     root = tmp_path_factory.mktemp("data")
     (root / "toy" / "truth").mkdir(parents=True)
+    (root / "toy" / "codes").mkdir()
     rows, cols = np.mgrid[:200, :200]
     field = np.hypot(rows - 99.5, cols - 99.5) < 95
     rng = np.random.default_rng(0)
@@ -55,6 +59,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pixels = np.where(field[..., None], [200, 120, 60], 0) - 60 * bar[..., None]
         noisy = np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
         Image.fromarray(noisy).save(root / "toy" / f"{name}.png")
+        Image.fromarray(bar.astype(np.uint8)).save(root / "toy" / "codes" / f"{name}.png")
         Image.fromarray(bar).save(root / "toy" / "truth" / f"{name}.png")  # 1-bit, as users bring them
     (root / "recipe.toml").write_text(RECIPE, encoding="utf-8")
     return root
@@ -115,3 +120,122 @@ def test_a_missing_data_folder_says_which_images_were_looked_for(
 ) -> None:
     with pytest.raises(ConfigError, match=r"no image matches toy/\*\.png"):
         find_examples(recipe.datasets[0], tmp_path)
+
+
+COMPACT = """
+name = "toy-compact"
+title = "Toy vessels, discs and foveas"
+intended_use = "Tests."
+[network]
+foundation = "compact"
+targets = ["vessel", "artery", "vein", "disc", "fovea"]
+default_hand = "toy"
+working_px = 288
+[optimization]
+steps = 3
+batch = 2
+stitch = 0.5
+validate_every = 3
+checkpoint_every = 1
+warmup_steps = 1
+centerline_from = 0.5
+[[datasets]]
+name = "Toy"
+licence = "CC0"
+hand = "toy"
+images = "toy/*.png"
+pattern = 'p(?P<person>\\d)_(?P<eye>OD|OS)'
+person = "{person}"
+truth = { vessel = "toy/truth/p{person}_{eye}.png", av = "toy/codes/p{person}_{eye}.png" }
+validation = ["2"]
+[[datasets]]
+name = "Toy points"
+licence = "CC0"
+images = "toy/*.png"
+pattern = 'p(?P<person>\\d)_(?P<eye>OD|OS)'
+person = "{person}"
+landmarks = { table = "points.csv", row = "p{person}_{eye}", fovea = ["fx", "fy"], disc = ["dx", "dy"] }
+validation = ["2"]
+"""
+
+
+@pytest.fixture(scope="module")
+def compact(toy: Path) -> TrainingRecipe:
+    rows = ["image,fx,fy,dx,dy", *(f"{name},70,100,140,95" for name in ("p1_OD", "p1_OS", "p2_OD"))]
+    (toy / "points.csv").write_text("\n".join(rows), encoding="utf-8")
+    (toy / "compact.toml").write_text(COMPACT, encoding="utf-8")
+    return load_recipe(toy / "compact.toml", TrainingRecipe)
+
+
+def test_the_compact_network_trains_on_partial_labels_and_goes_on_after_a_kill(
+    toy: Path, compact: TrainingRecipe, tmp_path: Path
+) -> None:
+    cache = tmp_path / "packed"
+    whole = train(compact, root=toy, folder=tmp_path / "whole", report=lambda r: None)
+    train(compact, root=toy, folder=tmp_path / "halves", report=lambda r: None, cache=cache, stop_at=2)
+    packed = {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
+    resumed = train(compact, root=toy, folder=tmp_path / "halves", report=lambda r: None, cache=cache)
+    assert len(packed) == 6
+    assert packed == {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
+    for name, value in whole.network.trained_state().items():
+        assert torch.equal(value, resumed.network.trained_state()[name]), name
+    scores = resumed.progress.history[-1]
+    assert {"Toy vessel", "Toy artery", "Toy vein", "Toy points disc", "Toy points fovea"} <= set(scores)
+    curve = (tmp_path / "halves" / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+    assert '"validation"' in curve[-1]
+
+
+def test_a_bundle_of_the_compact_network_segments_and_is_judged_on_points(
+    toy: Path, compact: TrainingRecipe, tmp_path: Path
+) -> None:
+    bundle = run_training(compact, root=toy, folder=tmp_path, report=lambda r: None)
+    again = read_bundle(str(bundle.folder))
+    figures = {(r.dataset, r.target): r for r in again.results}
+    assert figures["Toy points", "fovea"].error_radii is not None
+    assert figures["Toy", "artery"].dice is not None
+    assert again.training_data[1].targets == ("fovea", "disc")
+    assert "none; two small U-Nets" in (bundle.folder / "CARD.md").read_text(encoding="utf-8")
+
+
+def test_titles_and_the_default_hand_may_change_within_a_run(compact: TrainingRecipe) -> None:
+    renamed = compact.model_copy(update={"title": "Other"})
+    assert renamed.digest() == compact.digest()
+    changed = compact.optimization.model_copy(update={"rate_compact": 1e-3})
+    assert compact.model_copy(update={"optimization": changed}).digest() != compact.digest()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("working_px = 288", "working_px = 280", "multiple of 48"),
+        ('hand = "toy"\nimages', "images", "names no `hand`"),
+        ("batch = 2", "batch = 2\nlosses = { dize = 1 }", "there is no loss"),
+        (
+            'targets = ["vessel", "artery", "vein", "disc", "fovea"]',
+            'targets = ["vessel"]',
+            "none of the targets",
+        ),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused_with_its_reason(
+    compact: TrainingRecipe, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    (tmp_path / "bad.toml").write_text(COMPACT.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(tmp_path / "bad.toml", TrainingRecipe)
+
+
+def test_a_changed_mask_is_packed_anew(toy: Path, compact: TrainingRecipe, tmp_path: Path) -> None:
+    example = find_examples(compact.datasets[0], toy)[0]
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(example.truth["vessel"].read_bytes())
+    moved = replace(example, truth={"vessel": mask})
+    first = read_packed(moved, 96, tmp_path / "packed")
+    with Image.open(mask) as file:
+        Image.fromarray(~np.asarray(file.convert("L")).astype(bool)).save(mask)
+    second = read_packed(moved, 96, tmp_path / "packed")
+    assert len(list((tmp_path / "packed").iterdir())) == 2
+    assert np.array_equal(first.pixels, second.pixels)
+    assert (
+        np.abs(first.truth["vessel"].astype(int) - second.truth["vessel"])[first.field] > 200
+    ).mean() > 0.8

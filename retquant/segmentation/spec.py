@@ -1,0 +1,20 @@
+"""What has to be known to build a bundle's network; plain data, read without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COMPACT = "compact"
+"""The `foundation` of the network that adapts none: two small U-Nets trained from random weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSpec:
+    """What has to be known to build a bundle's network."""
+
+    foundation: str
+    targets: tuple[str, ...]
+    hands: tuple[str, ...]  # annotation hands (data sets) seen in training, in the order of their tokens
+    lora_rank: int = 8
+    lora_alpha: int = 16
+    lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")

@@ -1,0 +1,96 @@
+"""What a training step sees: which images, which tiles of them, as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from retquant.training.augmentation import SMALL_TARGETS, Tile, random_tile, stitch
+from retquant.training.datasets import find_examples, split
+from retquant.training.recipe import TrainingRecipe
+from retquant.training.working_example import WorkingExample, load_working
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Batch:
+    """B tiles with T targets, channels first; `glance…` is the whole field that each lies in."""
+
+    image: Tensor  # (B, 3, t, t)
+    truth: Tensor  # (B, T, t, t)
+    valid: Tensor  # (B, T, t, t)
+    glance: Tensor  # (B, 6, g, g)
+    glance_truth: Tensor
+    glance_valid: Tensor
+    corner: Tensor  # (B, 2)
+    hands: Tensor  # (B,) int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Pool:
+    """The images of a recipe in its working frame."""
+
+    training: Sequence[WorkingExample]
+    chances: np.ndarray  # of each training image
+    validation: Sequence[WorkingExample]
+
+    def batch(self, recipe: TrainingRecipe, step: int, tile_px: int) -> Batch:
+        """The batch of a step, which depends on seed and step alone."""
+        options = recipe.optimization
+        rng = np.random.default_rng([options.seed, step])
+        focus = tuple(i for i, t in enumerate(recipe.network.targets) if t in SMALL_TARGETS)
+        picks = rng.choice(len(self.training), size=options.batch, p=self.chances)
+        tiles: list[Tile] = []
+        for pick in picks:
+            example = self.training[pick]
+            if options.stitch and rng.random() < options.stitch:
+                example = self._stitched(example, rng)
+            tiles.append(random_tile(example, tile_px, rng, focus=focus))
+        parts = {
+            name: torch.from_numpy(np.stack([getattr(t, name) for t in tiles]))
+            for name in Tile.__dataclass_fields__
+        }
+        return Batch(
+            hands=torch.tensor([hand_index(recipe, self.training[i]) for i in picks]),
+            **{
+                n: p.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last) if p.ndim == 4 else p
+                for n, p in parts.items()
+            },
+        )
+
+    def _stitched(self, example: WorkingExample, rng: np.random.Generator) -> WorkingExample:
+        """The example with a part of another of its hand; landmarks are single, so images of them are let be."""
+        hand = example.example.hand
+        if hand is None:
+            return example
+        others = [e for e in self.training if e.example.hand == hand and e is not example]
+        return stitch(example, others[rng.integers(len(others))], rng) if others else example
+
+
+def hand_index(recipe: TrainingRecipe, example: WorkingExample) -> int:
+    """Index of an example's annotation hand; the first where it draws no vessels, as then nothing depends on it."""
+    hand = example.example.hand
+    return 0 if hand is None else recipe.hands.index(hand)
+
+
+def gather(recipe: TrainingRecipe, root: Path, cache: Path | None) -> Pool:
+    """Read a recipe's images below `root`, by way of the folder `cache` where it is given."""
+    training: list[WorkingExample] = []
+    validation: list[WorkingExample] = []
+    weights: list[float] = []
+    for dataset in recipe.datasets:
+        for_training, held_out = split(dataset, find_examples(dataset, root))
+        for part, examples in ((training, for_training), (validation, held_out)):
+            part += load_working(
+                examples,
+                targets=recipe.network.targets,
+                working_px=recipe.network.working_px,
+                cache=cache,
+            )
+        weights += [dataset.draw / len(for_training)] * len(for_training)
+    chances = np.array(weights)
+    return Pool(training=training, chances=chances / chances.sum(), validation=validation)

@@ -1,0 +1,70 @@
+"""Images with truth in the frame the network works in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from retquant.segmentation.compact import GLANCE_SHRINK
+from retquant.segmentation.working_image import glance_of, local_contrast
+from retquant.training.datasets import Example
+from retquant.training.packing import read_packed
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class WorkingExample:
+    """An example in the network's frame of S pixels, for T targets; everything 8-bit, so that data sets fit memory."""
+
+    example: Example
+    image: np.ndarray  # (S, S, 3) uint8 local contrast
+    glance: np.ndarray  # (g, g, 6) uint8 local contrast and colour of the field at a third of the scale
+    truth: np.ndarray  # (S, S, T) uint8, coverage
+    valid: np.ndarray  # (S, S, T) uint8, 255 where truth is known, else 0
+    glance_truth: np.ndarray  # (g, g, T) uint8, the same at the glance's scale
+    glance_valid: np.ndarray  # (g, g, T) uint8
+    field: np.ndarray  # (S, S) bool
+
+
+def load_working(
+    examples: Sequence[Example], *, targets: Sequence[str], working_px: int, cache: Path | None = None
+) -> Iterator[WorkingExample]:
+    """Read examples into the network's frame; truth becomes the share of each working pixel that is covered.
+
+    What was read is kept in the folder `cache`, where it is given, and taken from there the next time.
+    """
+    for example in examples:
+        packed = read_packed(example, working_px, cache)
+        pixels, field = packed.pixels.astype(np.float32), packed.field
+        truth, valid = (_stack(maps, targets, working_px) for maps in (packed.truth, packed.known))
+        yield WorkingExample(
+            example=example,
+            image=_to_bytes(local_contrast(pixels, field)),
+            glance=_to_bytes(glance_of(pixels, field, GLANCE_SHRINK)),
+            truth=truth,
+            valid=valid,
+            glance_truth=_shrink(truth),
+            glance_valid=_shrink(valid),
+            field=field,
+        )
+
+
+def _to_bytes(array: np.ndarray) -> np.ndarray:
+    rounded: np.ndarray = np.rint(array * 255).astype(np.uint8)
+    return rounded
+
+
+def _stack(maps: Mapping[str, np.ndarray], targets: Sequence[str], side: int) -> np.ndarray:
+    nothing = np.zeros((side, side), np.uint8)
+    return np.stack([maps.get(target, nothing) for target in targets], axis=-1)
+
+
+def _shrink(maps: np.ndarray) -> np.ndarray:
+    side = len(maps) // GLANCE_SHRINK
+    parts = [
+        cv2.resize(maps[..., i], (side, side), interpolation=cv2.INTER_AREA) for i in range(maps.shape[-1])
+    ]
+    return np.stack(parts, axis=-1)
