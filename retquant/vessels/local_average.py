@@ -39,30 +39,31 @@ def _average(columns, weight, starts, reaches, longest, mean):  # type: ignore[n
     """Fill `mean` (P, K) from `columns` (P, K) and `weight` (P,), beyond a curve's ends nothing."""
     room = room_for(longest, reaches)
     for b in range(len(starts) - 1):
-        run = slice(starts[b], starts[b + 1])
-        average_one(columns[run], weight[run], reaches, room, mean[run])
+        first, last = starts[b], starts[b + 1]
+        average_one(columns[first:last], weight[first:last], reaches, room, mean[first:last])
 
 
 @njit(nogil=True)
 def room_for(longest, reaches):  # type: ignore[no-untyped-def]
     """What `average_one` works in, for curves of up to so many points."""
-    return np.empty((3, longest + 2 * reaches.sum()))
+    size = longest + 2 * (reaches[0] + reaches[1] + reaches[2])
+    return np.empty(size), np.empty(size), np.empty(size)
 
 
 @njit(nogil=True)
 def average_one(columns, weight, reaches, room, mean):  # type: ignore[no-untyped-def]
     """Fill `mean` (K, C), as `local_mean` does for each of its curves."""
     mass, total, spare = room
-    margin, count = reaches.sum(), len(columns)
+    margin, count = reaches[0] + reaches[1] + reaches[2], len(columns)
     size = count + 2 * margin
-    mass[:size] = 0.0
-    for i in range(count):
-        mass[margin + i] = weight[i]
+    for i in range(size):
+        is_inside = margin <= i < margin + count
+        mass[i] = weight[i - margin] if is_inside else 0.0
     _boxes(mass, spare, size, reaches)
     for k in range(columns.shape[1]):
-        total[:size] = 0.0
-        for i in range(count):
-            total[margin + i] = columns[i, k] * weight[i]
+        for i in range(size):
+            is_inside = margin <= i < margin + count
+            total[i] = columns[i - margin, k] * weight[i - margin] if is_inside else 0.0
         _boxes(total, spare, size, reaches)
         for i in range(count):
             mean[i, k] = total[margin + i] / mass[margin + i] if mass[margin + i] > 1e-9 else 0.0

@@ -37,8 +37,8 @@ def solve_penalised(
 def _solve_all(data, weight, penalty, starts, longest, curve):  # type: ignore[no-untyped-def]
     room = room_for(longest)
     for b in range(len(starts) - 1):
-        run = slice(starts[b], starts[b + 1])
-        solve_one(data[run], weight[run], penalty[run], room, curve[run])
+        first, last = starts[b], starts[b + 1]
+        solve_one(data[first:last], weight[first:last], penalty[first:last], room, curve[first:last])
 
 
 @njit(nogil=True)

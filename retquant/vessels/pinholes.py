@@ -21,8 +21,8 @@ def find_pinholes(mask: np.ndarray, largest_area_px: float) -> np.ndarray:
     pixels[[0, -1]] = _OPEN
     pixels[:, 0] = pixels[:, mask.shape[1] + 1 :] = _OPEN
     flat = pixels.ravel()
-    found = _fill(flat, flat.view(np.uint64), pixels.shape[1], limit)
-    return np.stack(np.divmod(found, pixels.shape[1]), axis=1) - 1
+    found, count = _fill(flat, flat.view(np.uint64), pixels.shape[1], limit)
+    return np.stack(np.divmod(found[:count], pixels.shape[1]), axis=1) - 1
 
 
 _BACKGROUND, _MASK, _OPEN, _LOOKED_AT = range(4)
@@ -31,7 +31,7 @@ _BACKGROUND, _MASK, _OPEN, _LOOKED_AT = range(4)
 
 @njit(nogil=True)
 def _fill(pixels, words, stride, limit):  # type: ignore[no-untyped-def]
-    """Flat places of the pixels in small holes, which become mask, as open background becomes `_OPEN`."""
+    """Flat places of the pixels in small holes and how many; they become mask, as open background becomes `_OPEN`."""
     part = np.empty(limit + 1, np.int64)
     found, count = np.empty(64, np.int64), 0
     for word in range(len(words)):
@@ -46,14 +46,15 @@ def _fill(pixels, words, stride, limit):  # type: ignore[no-untyped-def]
             size = _spread(pixels, first, stride, part, limit)
             if count + size > len(found):
                 grown = np.empty(2 * (count + size), np.int64)
-                grown[:count] = found[:count]
+                for k in range(count):  # an array's own copying takes a second to compile
+                    grown[k] = found[k]
                 found = grown
             for k in range(abs(size)):
                 pixels[part[k]] = _MASK if size > 0 else _OPEN
             for k in range(size):
                 found[count] = part[k]
                 count += 1
-    return found[:count]
+    return found, count
 
 
 @njit(nogil=True)

@@ -76,10 +76,9 @@ def smooth_within_error(
         np.log(longest),
         np.log(np.minimum(shortest, longest)),
         math.log(pace),
-        (
-            (reaches(_WINDOWS[0][0]), _WINDOWS[0][1] * error_px),
-            (reaches(_WINDOWS[1][0]), _WINDOWS[1][1] * error_px),
-        ),
+        int(np.diff(starts).max()),
+        tuple(reaches(window) for window, _ in _WINDOWS),
+        tuple(share * error_px for _, share in _WINDOWS),
         reaches(_WINDOW * 2 / 3),
         curve,
     )
@@ -87,38 +86,52 @@ def smooth_within_error(
 
 
 @njit(nogil=True)
-def _fit_all(data, weight, known, starts, longest, shortest, pace, windows, evener, curve):  # type: ignore[no-untyped-def]
-    """Fill `curve`; wavelengths as logarithms, `windows` and `evener` as `local_average.reaches`."""
-    most = np.diff(starts).max()
-    room = penalised.room_for(most), local_average.room_for(most, windows[0][0])
+def _fit_all(data, weight, known, starts, longest, shortest, pace, most, windows, bars, evener, curve):  # type: ignore[no-untyped-def]
+    """Fill `curve`; wavelengths as logarithms, `windows` and `evener` as `local_average.reaches`.
+
+    Loops over numbers throughout: expressions of arrays would take seconds to compile.
+    """
+    room, averages = penalised.room_for(most), local_average.room_for(most, windows[0])
     departure, mean, penalty = np.empty((most, 2)), np.empty((most, 2)), np.empty(most)
-    wavelength, ones = np.empty((most, 1)), np.ones(most)
-    departs, is_poor = np.empty(most, np.bool_), np.empty(most, np.bool_)
+    wavelength, even, ones = np.empty((most, 1)), np.empty((most, 1)), np.ones(most)
+    departs = np.empty(most, np.bool_)
     for b in range(len(starts) - 1):
-        run = slice(starts[b], starts[b + 1])
-        count = starts[b + 1] - starts[b]
-        wavelength[:count] = longest[b]
+        first, last = starts[b], starts[b + 1]
+        count = last - first
         whole = math.log(2.0 * count)  # past it nothing but a parabola is left; more would only cost digits
+        for i in range(count):
+            wavelength[i, 0] = longest[b]
+        is_new = True  # else the curve stays as it is
         for turn in range(_ROUNDS + 1):
-            if turn == 0 or wavelength[:count].min() < whole:  # else the curve stays as it is
+            if is_new:
                 for i in range(count):
                     penalty[i] = math.exp(6 * (min(wavelength[i, 0], whole) - _TWO_PI))
-                penalised.solve_one(data[run], weight[run], penalty[:count], room[0], curve[run])
-                departure[:count] = data[run] - curve[run]
-                departs[:count] = False
-                for window, bar in windows:
-                    local_average.average_one(departure[:count], known[run], window, room[1], mean[:count])
+                penalised.solve_one(
+                    data[first:last], weight[first:last], penalty[:count], room, curve[first:last]
+                )
+                for i in range(count):
+                    departs[i] = False
+                    departure[i, 0] = data[first + i, 0] - curve[first + i, 0]
+                    departure[i, 1] = data[first + i, 1] - curve[first + i, 1]
+                for window, bar in zip(windows, bars):  # noqa: B905 - numba knows no strict
+                    local_average.average_one(
+                        departure[:count], known[first:last], window, averages, mean[:count]
+                    )
                     for i in range(count):
                         departs[i] |= mean[i, 0] ** 2 + mean[i, 1] ** 2 > bar * bar
+            is_poor = False
             for i in range(count):
-                is_poor[i] = departs[i] and wavelength[i, 0] > shortest[b] + _JUST_LONGER
-            if turn == _ROUNDS or not is_poor[:count].any():
+                if departs[i] and wavelength[i, 0] > shortest[b] + _JUST_LONGER:
+                    even[i, 0] = max(wavelength[i, 0] - pace, shortest[b])
+                    is_poor = True
+                else:
+                    even[i, 0] = wavelength[i, 0]
+            if turn == _ROUNDS or not is_poor:
                 break
+            local_average.average_one(even[:count], ones[:count], evener, averages, wavelength[:count])
+            is_new = False
             for i in range(count):
-                if is_poor[i]:
-                    wavelength[i, 0] = max(wavelength[i, 0] - pace, shortest[b])
-            local_average.average_one(wavelength[:count], ones[:count], evener, room[1], mean[:count, :1])
-            wavelength[:count] = mean[:count, :1]
+                is_new |= wavelength[i, 0] < whole
 
 
 def scatter(

@@ -34,9 +34,9 @@ def walk(skeleton: np.ndarray) -> Walk:
     rows, columns = np.divmod(flat, skeleton.shape[1])
     links = np.full((len(flat), 8), -1, np.int32)
     _link(flat, skeleton.shape[1], links)
-    node = _nodes(links)
-    steps, starts = _paths(links, node)
-    return Walk(rows, columns, node, steps, starts)
+    node, known = _nodes(links)
+    steps, starts, paths = _paths(links, node, known)
+    return Walk(rows, columns, node, steps[: starts[paths]], starts[: paths + 1])
 
 
 _EAST, _SOUTHEAST, _SOUTH, _SOUTHWEST = range(4)  # of eight directions; their opposites are four further on
@@ -73,7 +73,7 @@ def _link(flat, stride, links):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True)
 def _nodes(links):  # type: ignore[no-untyped-def]
-    """(K,) the node of each pixel, -1 along paths and in rings."""
+    """(K,) the node of each pixel, -1 along paths and in rings, and how many nodes."""
     count = len(links)
     root = np.arange(count)
     degree = np.empty(count, np.int64)
@@ -92,20 +92,20 @@ def _nodes(links):  # type: ignore[no-untyped-def]
                 names[top] = known
                 known += 1
             node[k] = names[top]
-    return node
+    return node, known
 
 
 @njit(nogil=True)
-def _paths(links, node):  # type: ignore[no-untyped-def]
-    """Steps and starts of the paths between nodes, each walked once; rings get their nodes."""
+def _paths(links, node, known):  # type: ignore[no-untyped-def]
+    """Steps and starts of the paths between nodes, and how many; each is walked once, and rings get their nodes."""
     count = len(links)
     ends = 0
     for k in range(count):
         ends += 0 if node[k] < 0 else _degree(links, k)
     steps, starts = np.empty(2 * ends + 2 * count, np.int64), np.empty(ends + count + 1, np.int64)
-    walked = np.zeros((count, 8), np.bool_)
-    seen = node >= 0
-    known = node.max() + 1 if count else 0
+    walked, seen = np.zeros((count, 8), np.bool_), np.zeros(count, np.bool_)
+    for k in range(count):
+        seen[k] = node[k] >= 0
     size, paths = 0, 0
     starts[0] = 0
     for is_ring in (False, True):
@@ -132,7 +132,7 @@ def _paths(links, node):  # type: ignore[no-untyped-def]
                     walked[at, back] |= links[at, back] == came
                 paths += 1
                 starts[paths] = size
-    return steps[:size].copy(), starts[: paths + 1].copy()
+    return steps, starts, paths
 
 
 @njit(nogil=True)
