@@ -24,7 +24,7 @@ from retquant.vessels.centerline import (
 from retquant.vessels.cleaning import dissolve, remove_small_loops, remove_small_parts, remove_spurs
 from retquant.vessels.crossings import resolve_crossings
 from retquant.vessels.edges import MARGIN, EdgeMap, edge_map, is_near_border
-from retquant.vessels.ends import prolonged, settled, tip_positions
+from retquant.vessels.ends import LAST, prolonged, settled, tip_positions
 from retquant.vessels.gaps import bridge_gaps
 from retquant.vessels.graph import BORDER, BRANCH, END, LOOP, Bifurcations, Nodes, VesselGraph
 from retquant.vessels.junctions import find_bifurcations
@@ -196,7 +196,7 @@ def _end_radius(lines: Lines, width: np.ndarray) -> np.ndarray:
         measured = width[lines.starts[b] : lines.starts[b + 1]]
         measured = measured[np.isfinite(measured)]
         if len(measured):
-            half[b] = middle(measured[:18]) / 2, middle(measured[-18:]) / 2
+            half[b] = middle(measured[:LAST]) / 2, middle(measured[-LAST:]) / 2
     return half
 
 
