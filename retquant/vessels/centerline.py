@@ -30,6 +30,7 @@ _LONGEST = 60.0  # calibres: the stiffest line, straight to 1e-3 rad over a whol
 _SHORTEST = 2.0  # calibres: bends tighter than this are the edge's, not the vessel's
 _SKELETON = 0.3  # weight of a point whose edges were not found: the line as it was
 _CAP_PX = 1.6  # twice the blur
+_CORNER = 3.0  # calibres from a tip, within which the field's edge bends what thinning gave
 _GUESS = 1e-3  # weight of a point inside a junction or beyond a tip
 _PIN = 1e4  # weight of a line's end at a junction
 _BRIEF = 3.0  # points, half a calibre, over which what stairs leave of themselves in the width is averaged
@@ -135,8 +136,10 @@ def centred(lines: Lines, target: EdgeMap) -> Profiles:
     with np.errstate(invalid="ignore"):
         good = ~lines.blind & (width < 1.5 * typical + 0.5) & (width > 0.6 * typical - 0.5)
     offset = np.where(good, (sides[:, 0] - sides[:, 1]) / 2, 0.0)
-    # Where the field cuts a vessel, thinning runs into the corner of the cut: straight on is the better guess.
-    cut = ~good & at_field_edge(target, lines.points, normal, reach=lines.radius + 2.0)
+    # Where the field cuts a vessel, thinning runs into the corner of the cut: straight on is the better guess. A line
+    # that goes on along the field's edge must not swing beyond it.
+    is_near_tip = _to_tip(lines) < _CORNER * lines.calibre[owner(lines.starts)] + 4.0
+    cut = ~good & is_near_tip & at_field_edge(target, lines.points, normal, reach=lines.radius + 2.0)
     weight = np.where(good, 1.0, np.where(lines.blind | lines.beyond | cut, _GUESS, _SKELETON))
     return Profiles(offset, np.where(good, width, np.nan), normal, weight)
 
@@ -149,7 +152,7 @@ def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndar
     """
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
     width = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0)[:, 2]
-    width[lines.blind | _in_caps(lines)] = np.nan
+    width[lines.blind | (_to_tip(lines) < _CAP_PX)] = np.nan  # the map's blur takes some of a round cap's width
     typical = segment_median(width, lines.starts)[owner(lines.starts)]
     with np.errstate(invalid="ignore"):
         width = np.where(width <= 1.6 * typical + 0.5, width, np.nan)
@@ -162,12 +165,13 @@ def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndar
     return np.where(known, mean, np.nan)
 
 
-def _in_caps(lines: Lines) -> np.ndarray:
-    """(P,) bool: so near the round cap of a free end that the map's blur takes some of its width."""
+def _to_tip(lines: Lines) -> np.ndarray:
+    """(P,) pixels along the line to its nearest free end; infinite where it has none."""
     arc = arc_positions(lines.points, lines.starts)
     which = owner(lines.starts)
     left = arc[lines.starts[1:] - 1][which] - arc
-    return (arc < _CAP_PX) & lines.is_free[which, 0] | (left < _CAP_PX) & lines.is_free[which, 1]
+    first, last = (lines.is_free[which, end] for end in (0, 1))
+    return np.minimum(np.where(first, arc, np.inf), np.where(last, left, np.inf))
 
 
 def stiff_middle(lines: Lines, target: EdgeMap) -> Lines:

@@ -5,8 +5,8 @@ The rule. Two ends are joined if all of this holds:
   both) of plain background inside the field, so that no third vessel lies between. What lies under the other kind of
   vessel, an artery under a vein's label or a vein under an artery's, is no background and is not counted, up to
   `_COVERED_CALIBRES`;
-* each end points along that way to within `bridge_turn_deg`, or twice that where no more than `_TOUCHING_PX` lie between:
-  a vessel of one pixel that was turned or resampled falls into stretches too short to have a direction of their own;
+* each end points along that way to within `bridge_turn_deg`, or twice that where at most `_TOUCHING_PX` lie between: a
+  vessel of one pixel that was turned or resampled falls into stretches too short to have a direction of their own;
 * the narrower end has at least `bridge_calibre_ratio` of the wider one's calibre;
 * they are not yet connected: vessels are trees, and a bridge never closes a loop.
 Each end is joined once; the straightest and shortest bridges are made first.

@@ -6,6 +6,7 @@ meet. Shapes: B lines, P points summed over lines, N nodes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -74,17 +75,18 @@ def _fit_arms(points, starts, blind, reach, arms):  # type: ignore[no-untyped-de
             count = min(reach[b], size - clear)
             if count < _FEWEST:
                 continue
-            middle, slope = np.zeros(2), np.zeros(2)
+            row, column, along_row, along_column = 0.0, 0.0, 0.0, 0.0
             for k in range(count):
+                i = first + way * (clear + k)
                 place = 2 * k / (count - 1) - 1  # from -1 to 1: these add up to nothing
-                for axis in range(2):
-                    value = points[first + way * (clear + k), axis]
-                    middle[axis] += value / count
-                    slope[axis] += place * value
-            norm = np.hypot(slope[0], slope[1])
+                row += points[i, 0] / count
+                column += points[i, 1] / count
+                along_row += place * points[i, 0]
+                along_column += place * points[i, 1]
+            norm = math.sqrt(along_row**2 + along_column**2)
             if norm > 0:
-                arms[b, end, :2] = middle
-                arms[b, end, 2:] = slope / norm
+                arms[b, end, 0], arms[b, end, 1] = row, column
+                arms[b, end, 2], arms[b, end, 3] = along_row / norm, along_column / norm
 
 
 def led_to_nodes(
@@ -142,30 +144,36 @@ def _clear_of_nodes(points, starts, blind, is_free, nodes, keep):  # type: ignor
         low = 0
         if not is_free[b, 1]:
             for k in range(high):
-                line[k], unseen[k] = points[start + high - 1 - k], blind[start + high - 1 - k]
-            high -= _cut(line[:high], unseen[:high], nodes[b, 1])
+                i = start + high - 1 - k
+                line[k, 0], line[k, 1], unseen[k] = points[i, 0], points[i, 1], blind[i]
+            high -= _cut(line, unseen, high, nodes[b, 1, 0], nodes[b, 1, 1])
         if not is_free[b, 0]:
             size = high
             for k in range(high):
-                line[k], unseen[k] = points[start + k], blind[start + k]
+                line[k, 0], line[k, 1], unseen[k] = (
+                    points[start + k, 0],
+                    points[start + k, 1],
+                    blind[start + k],
+                )
             if not is_free[b, 1]:  # led to its node already
-                line[high], unseen[high] = nodes[b, 1], True
+                line[high, 0], line[high, 1], unseen[high] = nodes[b, 1, 0], nodes[b, 1, 1], True
                 size += 1
-            low = _cut(line[:size], unseen[:size], nodes[b, 0])
+            low = _cut(line, unseen, size, nodes[b, 0, 0], nodes[b, 0, 1])
         keep[b, 0], keep[b, 1] = low, high
 
 
 @njit(nogil=True)
-def _cut(line, unseen, node):  # type: ignore[no-untyped-def]
+def _cut(line, unseen, size, row, column):  # type: ignore[no-untyped-def]
     """How many points go at the line's beginning, one at least: up to where it is clear and does not overshoot."""
-    last = len(line) - 1
+    last = size - 1
     clear = 0
     while clear < last and unseen[clear]:
         clear += 1
     clear = min(max(clear, 1), last)
-    onward = line[clear] - line[min(clear + 4, last)]
+    far = min(clear + 4, last)
+    along_row, along_column = line[clear, 0] - line[far, 0], line[clear, 1] - line[far, 1]
     while clear < last - 1 and (
-        (node[0] - line[clear, 0]) * onward[0] + (node[1] - line[clear, 1]) * onward[1] <= 0
+        (row - line[clear, 0]) * along_row + (column - line[clear, 1]) * along_column <= 0
     ):
         clear += 1
     return clear
