@@ -74,6 +74,7 @@ class Bundle(_Card):
     lora_rank: int
     lora_alpha: int
     lora_targets: tuple[str, ...]
+    fusion: bool = False
     recipe_digest: str
     steps: int
     seed: int
@@ -164,9 +165,15 @@ def _result_row(r: HeldOutResult) -> str:
 def _architecture(bundle: Bundle) -> str:
     if bundle.foundation == COMPACT:
         return "Foundation: none; two small U-Nets, one of the whole field and one of its detail."
+    adapted = (
+        f"LoRA of rank {bundle.lora_rank} on {', '.join(bundle.lora_targets)}"
+        if bundle.lora_rank
+        else "encoder as published"
+    )
+    fused = ", convolutional features fused with its embedding" if bundle.fusion else ""
     return (
-        f"Foundation: {bundle.foundation} (sha256 {bundle.foundation_sha256[:16]}…), LoRA of rank {bundle.lora_rank} "
-        f"on {', '.join(bundle.lora_targets)}; decoder and full-resolution branch trained whole."
+        f"Foundation: {bundle.foundation} (sha256 {bundle.foundation_sha256[:16]}…), {adapted}{fused}; "
+        "decoder and full-resolution branch trained whole."
     )
 
 

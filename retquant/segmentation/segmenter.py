@@ -90,6 +90,7 @@ def load_segmenter(
             lora_rank=bundle.lora_rank,
             lora_alpha=bundle.lora_alpha,
             lora_targets=bundle.lora_targets,
+            fusion=bundle.fusion,
         )
     )
     network.load_trained({key: value.float() for key, value in load(read_weights(bundle)).items()})

@@ -15,6 +15,7 @@ class NetworkSpec:
     foundation: str
     targets: tuple[str, ...]
     hands: tuple[str, ...]  # annotation hands (data sets) seen in training, in the order of their tokens
-    lora_rank: int = 8
+    lora_rank: int = 8  # 0: the encoder stays as it was published, and the decoder alone is trained
     lora_alpha: int = 16
     lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")
+    fusion: bool = False  # convolutional features are added to the transformer's embedding

@@ -43,6 +43,7 @@ def write_bundle(network: Network, recipe: TrainingRecipe, *, root: Path, folder
         lora_rank=recipe.network.lora_rank,
         lora_alpha=recipe.network.lora_alpha,
         lora_targets=recipe.network.lora_targets,
+        fusion=recipe.network.fusion,
         recipe_digest=recipe.digest(),
         steps=recipe.optimization.steps,
         seed=recipe.optimization.seed,

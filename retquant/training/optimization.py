@@ -27,11 +27,13 @@ def optimizer_of(network: Network, options: OptimizationRecipe) -> torch.optim.A
         "decoder": options.rate_decoder,
         "branch": options.rate_branch,
         "hands": options.rate_branch,
+        "fusion": options.rate_branch,
     }
     trained = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     groups = [
-        {"params": [p for n, p in trained if n.split(".")[0] == part], "peak": rate}
-        for part, rate in rates.items()
+        {"params": part, "peak": rate}
+        for name, rate in rates.items()
+        if (part := [p for n, p in trained if n.split(".")[0] == name])
     ]
     return torch.optim.AdamW(groups, lr=options.rate_decoder, weight_decay=options.weight_decay)
 

@@ -75,9 +75,10 @@ class NetworkRecipe(_Settings):
     foundation: str = "litemedsam"
     targets: tuple[str, ...] = ("vessel",)
     working_px: int = Field(default=640, ge=64)  # field's width in the network's frame
-    lora_rank: int = Field(default=8, ge=1)
+    lora_rank: int = Field(default=8, ge=0)  # 0: decoder alone
     lora_alpha: int = Field(default=16, ge=1)
     lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")
+    fusion: bool = False  # add convolutional features to the transformer's embedding
     default_hand: str
 
     @model_validator(mode="after")
@@ -148,6 +149,8 @@ class TrainingRecipe(_Settings):
         """16 hexadecimal digits that change with whatever the weights depend on (so not with titles)."""
         settings = self.model_dump(mode="json", exclude={"name", "title", "intended_use"})
         del settings["network"]["default_hand"]
+        if not settings["network"]["fusion"]:
+            del settings["network"]["fusion"]  # a setting newer than some checkpoints
         canonical = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

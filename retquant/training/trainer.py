@@ -63,6 +63,7 @@ def network_spec(recipe: TrainingRecipe) -> NetworkSpec:
         lora_rank=recipe.network.lora_rank,
         lora_alpha=recipe.network.lora_alpha,
         lora_targets=recipe.network.lora_targets,
+        fusion=recipe.network.fusion,
     )
 
 

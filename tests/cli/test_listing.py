@@ -23,6 +23,8 @@ COMMANDS = (
     ["manifest"],
     ["models", "list"],
     ["models", "show"],
+    ["models", "fetch"],
+    ["models", "verify"],
     ["train"],
     ["evaluate"],
     ["associate"],

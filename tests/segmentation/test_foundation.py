@@ -9,7 +9,8 @@ import torch
 
 from retquant.errors import ModelError
 from retquant.segmentation import foundation
-from retquant.segmentation.foundation import FOUNDATIONS, build_foundation, checkpoint_path
+from retquant.segmentation.checkpoints import checkpoint_path
+from retquant.segmentation.foundation import FOUNDATIONS, build_foundation
 
 GOLDEN = [-0.00014, 0.10989, -0.01203, 0.10875, -0.0391, 0.0069]
 """Mean, standard deviation and four values of the published implementation on a ramp from 0 to 1."""
