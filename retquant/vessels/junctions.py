@@ -103,7 +103,9 @@ def _divide_all(points, starts, arc, calibre, blind, arms, toward, order, angle,
                 unit = own[k] if np.isfinite(own[k]) else 1.0
                 if not _direction(points, starts, arc, blind, arms[j, k], unit, leaving[k]):
                     first, way, size = _run(starts, arms[j, k])
-                    leaving[k] = points[first + way * (size - 1)] - points[first]  # a short arm: its chord
+                    last = first + way * (size - 1)  # a short arm: its chord
+                    leaving[k, 0] = points[last, 0] - points[first, 0]
+                    leaving[k, 1] = points[last, 1] - points[first, 1]
             parent = _straightest(leaving, own)
         wider, narrower = (parent + 1) % 3, (parent + 2) % 3
         if wider > narrower:
@@ -113,13 +115,14 @@ def _divide_all(points, starts, arc, calibre, blind, arms, toward, order, angle,
         order[j, 0], order[j, 1], order[j, 2] = parent, wider, narrower
         unit = own[parent]
         if not np.isfinite(unit):
-            unit = max(np.nanmax(own), 1.0) if np.isfinite(own).any() else 1.0
-        is_long = True
+            unit = 1.0
+            for k in range(3):
+                unit = own[k] if own[k] > unit else unit
         for k in range(3):
-            is_long &= _direction(points, starts, arc, blind, arms[j, k], unit, leaving[k])
+            _direction(points, starts, arc, blind, arms[j, k], unit, leaving[k])
             width[j, k] = own[order[j, k]]
-        turns = _degrees(-leaving[parent], leaving[wider]), _degrees(-leaving[parent], leaving[narrower])
-        angle[j, 0], angle[j, 1] = _degrees(leaving[wider], leaving[narrower]), abs(turns[0] - turns[1])
+        turns = _degrees(leaving, parent, wider, -1), _degrees(leaving, parent, narrower, -1)
+        angle[j, 0], angle[j, 1] = _degrees(leaving, wider, narrower, 1), abs(turns[0] - turns[1])
 
 
 @njit(nogil=True)
@@ -151,7 +154,7 @@ def _near_calibre(starts, arc, calibre, blind, arm, spare):  # type: ignore[no-u
             count += 1
     if not count:
         return np.nan
-    typical = np.median(spare[:count])
+    typical = _median(spare, count)
     clear = _clear(starts, arc, blind, arm)
     taper = _taper(starts, arc, calibre, arm, typical, clear + _TAPER_CALIBRES * typical)
     for reach in (clear + _NEAR_CALIBRES * typical, np.inf):
@@ -165,7 +168,7 @@ def _near_calibre(starts, arc, calibre, blind, arm, spare):  # type: ignore[no-u
                 count += 1
         if count >= _FEWEST_SAMPLES:
             break
-    return np.median(spare[:count])
+    return _median(spare, count)
 
 
 @njit(nogil=True)
@@ -203,17 +206,22 @@ def _taper(starts, arc, calibre, arm, unit, reach):  # type: ignore[no-untyped-d
         stretches += 1
     if stretches < _FEWEST_STRETCHES:
         return 0.0
-    place, level = place[:stretches], level[:stretches]
-    slopes, count = np.empty(stretches * (stretches - 1) // 2), 0
+    slopes, rest, count = np.empty(stretches * (stretches - 1) // 2), np.empty(stretches), 0
     for i in range(stretches):
         for j in range(i - stretches // 2 + 1):
             slopes[count] = (level[i] - level[j]) / (place[i] - place[j])
             count += 1
-    slope = np.median(slopes[:count])
-    rest = level - slope * place
-    rest -= np.median(rest)
-    scatter = max(np.mean(rest**2), (_OF_A_DEVIATION * np.median(np.abs(rest))) ** 2)
-    error = scatter * stretches / (stretches - 2) / np.sum((place - np.mean(place)) ** 2)
+    slope, middle, squares, spread = _median(slopes, count), 0.0, 0.0, 0.0
+    for i in range(stretches):
+        rest[i] = level[i] - slope * place[i]
+        middle += place[i] / stretches
+    typical = _median(rest, stretches)
+    for i in range(stretches):
+        rest[i] = abs(rest[i] - typical)
+        squares += rest[i] ** 2
+        spread += (place[i] - middle) ** 2
+    scatter = max(squares / stretches, (_OF_A_DEVIATION * _median(rest, stretches)) ** 2)
+    error = scatter * stretches / (stretches - 2) / spread
     return slope * _USUAL_TAPER**2 / (_USUAL_TAPER**2 + error)
 
 
@@ -224,7 +232,7 @@ def _direction(points, starts, arc, blind, arm, unit, leaving):  # type: ignore[
     The stretch begins at one `unit` from the junction, or where the arm is by itself if that is farther out, and is two
     long.
     """
-    leaving[:] = np.nan
+    leaving[0] = leaving[1] = np.nan
     first, way, size = _run(starts, arm)
     low = max(unit, _clear(starts, arc, blind, arm))
     begin, count = -1, 0
@@ -237,9 +245,7 @@ def _direction(points, starts, arc, blind, arm, unit, leaving):  # type: ignore[
         return False
     row, column = 0.0, 0.0
     for k in range(count):
-        place = (
-            2 * k / (count - 1) - 1
-        )  # from -1 to 1: these add up to nothing, so the points need no centring
+        place = 2 * k / (count - 1) - 1  # from -1 to 1: these add up to nothing: the points need no centring
         row += place * points[first + way * (begin + k), 0]
         column += place * points[first + way * (begin + k), 1]
     norm = math.hypot(row, column)
@@ -249,22 +255,41 @@ def _direction(points, starts, arc, blind, arm, unit, leaving):  # type: ignore[
 
 
 @njit(nogil=True)
-def _degrees(a, b):  # type: ignore[no-untyped-def]
-    return math.degrees(math.atan2(abs(a[0] * b[1] - a[1] * b[0]), a[0] * b[0] + a[1] * b[1]))
+def _degrees(leaving, i, j, sign):  # type: ignore[no-untyped-def]
+    """Between two of the directions, the first taken `sign` times."""
+    row, column = sign * leaving[i, 0], sign * leaving[i, 1]
+    across = abs(row * leaving[j, 1] - column * leaving[j, 0])
+    return math.degrees(math.atan2(across, row * leaving[j, 0] + column * leaving[j, 1]))
+
+
+@njit(nogil=True)
+def _median(values, count):  # type: ignore[no-untyped-def]
+    """Of the first `count` values, which are put in order (D. Shell 1959); numpy's takes a second to compile."""
+    gap = count // 2
+    while gap:
+        for i in range(gap, count):
+            value, k = values[i], i
+            while k >= gap and values[k - gap] > value:
+                values[k] = values[k - gap]
+                k -= gap
+            values[k] = value
+        gap //= 2
+    return (values[(count - 1) // 2] + values[count // 2]) / 2
 
 
 @njit(nogil=True)
 def _straightest(leaving, own):  # type: ignore[no-untyped-def]
     """The arm from which the other two turn the least in sum; of those within the tie, the widest."""
-    turning = np.zeros(3)
+    turning, least = np.zeros(3), np.inf
     for i in range(3):
         for j in range(3):
             if j != i:
-                turning[i] += _degrees(-leaving[i], leaving[j])
+                turning[i] += _degrees(leaving, i, j, -1)
+        least = min(least, turning[i])
     best, widest = -1, -np.inf
     for i in range(3):
         width = own[i] if np.isfinite(own[i]) else -np.inf
-        if turning[i] <= turning.min() + _TIE_DEG and (best < 0 or width > widest):
+        if turning[i] <= least + _TIE_DEG and (best < 0 or width > widest):
             best, widest = i, width
     return best
 
