@@ -24,7 +24,7 @@ from retquant.vessels.centerline import (
 from retquant.vessels.cleaning import dissolve, remove_small_loops, remove_small_parts, remove_spurs
 from retquant.vessels.crossings import resolve_crossings
 from retquant.vessels.edges import MARGIN, EdgeMap, edge_map, is_near_border
-from retquant.vessels.ends import LAST, prolonged, settled, tip_positions
+from retquant.vessels.ends import LAST, grazing_tails, prolonged, settled, straight_on, tip_positions
 from retquant.vessels.gaps import bridge_gaps
 from retquant.vessels.graph import BORDER, BRANCH, END, LOOP, Bifurcations, Nodes, VesselGraph
 from retquant.vessels.junctions import find_bifurcations
@@ -157,7 +157,15 @@ def _settle_ends(
     lines: Lines, width: np.ndarray, target: EdgeMap
 ) -> tuple[Lines, np.ndarray, np.ndarray, np.ndarray]:
     """The lines cut to where their vessels end, tangents, curvature, and (B, 2) ends cut by the border."""
-    tips = tip_positions(lines, target)
+    tail = grazing_tails(lines, width, target)
+    straight = straight_on(lines, tail)
+    tips = tip_positions(straight, target, tail)
+    lost = (tail > 0) & ~np.isfinite(tips)
+    if lost.any():
+        tail = np.where(lost, 0, tail)
+        straight = straight_on(lines, tail)
+        tips = tip_positions(straight, target, tail)
+    lines = straight
     arc = arc_positions(lines.points, lines.starts)
     half = _end_radius(lines, width)
     outer = np.stack([lines.points[lines.starts[:-1]], lines.points[lines.starts[1:] - 1]], axis=1)
