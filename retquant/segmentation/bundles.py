@@ -75,6 +75,7 @@ class Bundle(_Card):
     lora_alpha: int
     lora_targets: tuple[str, ...]
     fusion: bool = False
+    takes_clicks: bool = False  # True where it was trained to segment the one vessel clicked
     recipe_digest: str
     steps: int
     seed: int

@@ -13,6 +13,7 @@ import torch
 
 from retquant.errors import ModelError
 from retquant.segmentation.compact import GLANCE_SHRINK, CompactNetwork
+from retquant.segmentation.prompts import Prompts
 from retquant.segmentation.tiling import blend, tile_corners
 from retquant.segmentation.working_image import frame_of, glance_of, local_contrast
 
@@ -55,6 +56,56 @@ def predict_field(
         target: _to_image(frame.paste(probability[index]), fov)
         for index, target in enumerate(network.spec.targets)
     }
+
+
+def predict_at(
+    network: SamNetwork,
+    pixels: np.ndarray,
+    fov: np.ndarray,
+    points: np.ndarray,
+    avoid: np.ndarray,
+    *,
+    working_px: int,
+    hand: int,
+    precision: str = "float32",
+) -> Mapping[str, np.ndarray]:
+    """What points ask for, within the tile about them; elsewhere 0. As `predict_field` otherwise.
+
+    Parameters
+    ----------
+    points : (n, 2) x, y in the image, on what is wanted
+    avoid : (m, 2) x, y on what is not
+
+    Raises
+    ------
+    ModelError
+        The points lie further apart than a tile.
+    """
+    frame = frame_of(fov, working_px)
+    field = frame.cut(fov) >= 0.5
+    contrast, tile = local_contrast(frame.cut(pixels), field), network.tile_px
+    clicks = frame.points(np.concatenate([points, avoid]))
+    wanted = clicks[: len(points)]
+    middle = (wanted.min(axis=0) + wanted.max(axis=0)) / 2
+    corner = np.clip(np.rint(middle - tile / 2), 0, max(0, working_px - tile)).astype(int)
+    inside = ((clicks >= corner) & (clicks <= corner + tile - 1)).all(axis=1)
+    if not inside[: len(points)].all():
+        raise ModelError(
+            f"the points span more than {tile} of {working_px} pixels across the field",
+            remedy="click nearer together, or within the field of view",
+        )
+    prompts = Prompts(
+        points=torch.from_numpy((clicks[inside] - corner).astype(np.float32))[None],
+        labels=torch.from_numpy((np.arange(len(clicks)) < len(points))[inside].astype(np.int64))[None],
+    )
+    (col, row), place = corner, (slice(corner[1], corner[1] + tile), slice(corner[0], corner[0] + tile))
+    logits = _forward(network, contrast, [(row, col)], hand=hand, precision=precision, prompts=prompts)[0]
+    found = {}
+    for index, target in enumerate(network.spec.targets):
+        whole = np.zeros((working_px, working_px), np.float32)
+        whole[place] = 1 / (1 + np.exp(-logits[index]))
+        found[target] = _to_image(frame.paste(whole), fov)
+    return found
 
 
 def predict_frame(
@@ -113,7 +164,13 @@ def _to_image(probability: np.ndarray, fov: np.ndarray) -> np.ndarray:
 
 
 def _forward(
-    network: SamNetwork, image: np.ndarray, corners: list[tuple[int, int]], *, hand: int, precision: str
+    network: SamNetwork,
+    image: np.ndarray,
+    corners: list[tuple[int, int]],
+    *,
+    hand: int,
+    precision: str,
+    prompts: Prompts | None = None,
 ) -> np.ndarray:
     """(n, T, t, t) float32 logits of the tiles of a (S, S, 3) working image.
 
@@ -131,7 +188,7 @@ def _forward(
                 device, memory_format=torch.channels_last
             )
             hands = torch.full((len(tiles),), hand, device=device)
-            answers.append(network(tiles, hands).float().cpu().numpy())
+            answers.append(network(tiles, hands, prompts).float().cpu().numpy())
     return np.concatenate(answers)
 
 

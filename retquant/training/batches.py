@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from retquant.training.augmentation import SMALL_TARGETS, Tile, random_tile, stitch
 from retquant.training.datasets import find_examples, split
+from retquant.training.local_prompts import local_prompt
 from retquant.training.recipe import TrainingRecipe
 from retquant.training.working_example import WorkingExample, load_working
 
@@ -28,6 +30,8 @@ class Batch:
     glance_valid: Tensor
     corner: Tensor  # (B, 2)
     hands: Tensor  # (B,) int
+    points: Tensor | None = None  # (B, n, 2) x, y of clicks in the tile; None: the whole tile is asked for
+    labels: Tensor | None = None  # (B, n) 1 on the wanted vessel, 0 beside it
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -50,12 +54,16 @@ class Pool:
             if options.stitch and rng.random() < options.stitch:
                 example = self._stitched(example, rng)
             tiles.append(random_tile(example, tile_px, rng, focus=focus))
+        clicks: dict[str, Tensor] = {}
+        if options.local_share and rng.random() < options.local_share:
+            tiles, clicks = _clicked(tiles, recipe.network.targets.index("vessel"), rng)
         parts = {
             name: torch.from_numpy(np.stack([getattr(t, name) for t in tiles]))
             for name in Tile.__dataclass_fields__
         }
         return Batch(
             hands=torch.tensor([hand_index(recipe, self.training[i]) for i in picks]),
+            **clicks,
             **{
                 n: p.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last) if p.ndim == 4 else p
                 for n, p in parts.items()
@@ -69,6 +77,23 @@ class Pool:
             return example
         others = [e for e in self.training if e.example.hand == hand and e is not example]
         return stitch(example, others[rng.integers(len(others))], rng) if others else example
+
+
+def _clicked(
+    tiles: Sequence[Tile], vessel: int, rng: np.random.Generator
+) -> tuple[list[Tile], dict[str, Tensor]]:
+    """The tiles with the one vessel that was clicked as their only truth, and the clicks."""
+    asked, prompts = [], []
+    for tile in tiles:
+        prompt = local_prompt(tile.truth[..., vessel] >= 0.5, rng)
+        truth, valid = tile.truth.copy(), np.zeros_like(tile.valid)
+        truth[..., vessel] *= cv2.dilate(prompt.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
+        valid[..., vessel] = tile.valid[..., vessel]
+        asked.append(replace(tile, truth=truth, valid=valid))
+        prompts.append(prompt)
+    return asked, {
+        name: torch.from_numpy(np.stack([getattr(p, name) for p in prompts])) for name in ("points", "labels")
+    }
 
 
 def hand_index(recipe: TrainingRecipe, example: WorkingExample) -> int:

@@ -44,6 +44,7 @@ def write_bundle(network: Network, recipe: TrainingRecipe, *, root: Path, folder
         lora_alpha=recipe.network.lora_alpha,
         lora_targets=recipe.network.lora_targets,
         fusion=recipe.network.fusion,
+        takes_clicks=recipe.optimization.local_share > 0,
         recipe_digest=recipe.digest(),
         steps=recipe.optimization.steps,
         seed=recipe.optimization.seed,

@@ -114,6 +114,7 @@ class OptimizationRecipe(_Settings):
     stitch: float = Field(
         default=0.0, ge=0, le=1
     )  # share of tiles from two images of a hand, one pasted in the other
+    local_share: float = Field(default=0.0, ge=0, le=1)  # of steps that teach the local mode, by clicks
     validate_every: int = Field(default=200, ge=1)
     checkpoint_every: int = Field(default=50, ge=1)
     patience: int | None = None  # validations without a better mean Dice before stopping
@@ -136,6 +137,10 @@ class TrainingRecipe(_Settings):
         for dataset in self.datasets:
             if not set(dataset.targets) & set(self.network.targets):
                 raise ValueError(f"data set {dataset.name} has truth for none of the targets")
+        if self.optimization.local_share and (
+            self.network.is_compact or "vessel" not in self.network.targets
+        ):
+            raise ValueError("local_share needs a network that takes prompts, and the target vessel")
         if unknown := set(self.optimization.losses) - LOSS_NAMES:
             raise ValueError(f"there is no loss {sorted(unknown)}; one of {', '.join(sorted(LOSS_NAMES))}")
         return self
@@ -149,8 +154,9 @@ class TrainingRecipe(_Settings):
         """16 hexadecimal digits that change with whatever the weights depend on (so not with titles)."""
         settings = self.model_dump(mode="json", exclude={"name", "title", "intended_use"})
         del settings["network"]["default_hand"]
-        if not settings["network"]["fusion"]:
-            del settings["network"]["fusion"]  # a setting newer than some checkpoints
+        for part, name in (("network", "fusion"), ("optimization", "local_share")):
+            if not settings[part][name]:
+                del settings[part][name]  # newer than some checkpoints, which it leaves as they are
         canonical = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

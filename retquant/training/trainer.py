@@ -14,6 +14,7 @@ from torch import Tensor
 
 from retquant.segmentation.build import Network, build_network
 from retquant.segmentation.compact import CompactNetwork
+from retquant.segmentation.prompts import Prompts
 from retquant.segmentation.runtime import keep_large_blocks, pick_device, pick_precision
 from retquant.segmentation.spec import NetworkSpec
 from retquant.training.batches import Batch, gather
@@ -207,7 +208,7 @@ class _Run:
                     image, hands, batch.glance.to(device), batch.corner.to(device)
                 )
             else:
-                logits = self.network(image, hands)
+                logits = self.network(image, hands, _prompts(batch, device))
         logits = logits.float()
         loss = weighted(options.losses, logits, truth, valid)
         if overview is not None and options.glance_weight:
@@ -234,3 +235,9 @@ class _Run:
         self.progress.best_dice, self.progress.best_step = mean, self.progress.step
         self.best = {name: t.clone() for name, t in self.average.items()}
         return 0
+
+
+def _prompts(batch: Batch, device: str) -> Prompts | None:
+    if batch.points is None or batch.labels is None:
+        return None
+    return Prompts(points=batch.points.to(device), labels=batch.labels.to(device))

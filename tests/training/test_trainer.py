@@ -13,6 +13,7 @@ from PIL import Image
 from retquant.errors import ConfigError, ModelError
 from retquant.segmentation.bundles import read_bundle
 from retquant.segmentation.segmenter import load_segmenter
+from retquant.training.batches import gather
 from retquant.training.datasets import find_examples, split
 from retquant.training.export import write_bundle
 from retquant.training.packing import read_packed
@@ -33,6 +34,7 @@ batch = 1
 validate_every = 3
 checkpoint_every = 1
 warmup_steps = 1
+local_share = 0.5
 [[datasets]]
 name = "Toy"
 licence = "CC0"
@@ -239,3 +241,23 @@ def test_a_changed_mask_is_packed_anew(toy: Path, compact: TrainingRecipe, tmp_p
     assert (
         np.abs(first.truth["vessel"].astype(int) - second.truth["vessel"])[first.field] > 200
     ).mean() > 0.8
+
+
+def test_a_step_of_the_local_mode_asks_for_the_vessel_clicked(toy: Path, recipe: TrainingRecipe) -> None:
+    always = recipe.optimization.model_copy(update={"local_share": 1.0, "batch": 2})
+    pool = gather(recipe, toy, None)
+    local = pool.batch(recipe.model_copy(update={"optimization": always}), 0, 256)
+    assert local.points is not None
+    assert local.labels is not None
+    assert local.points.shape == (2, 6, 2)
+    for i in range(2):
+        clicked = local.points[i][local.labels[i] == 1].long()
+        assert (local.truth[i, 0, clicked[:, 1], clicked[:, 0]] >= 0.5).all()
+
+
+def test_the_compact_network_takes_no_clicks(compact: TrainingRecipe, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text(
+        COMPACT.replace("batch = 2", "batch = 2\nlocal_share = 0.2"), encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match="takes prompts"):
+        load_recipe(tmp_path / "bad.toml", TrainingRecipe)
