@@ -143,7 +143,8 @@ def _sample_all(image, points, out):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True)
 def _measure(image, field, points, normals, limit, by_area, out):  # type: ignore[no-untyped-def]
-    line = np.empty(int(2 * limit.max() + 4 * _FOOT) + 32) if len(limit) else np.empty(0)
+    # room for a ray that ends at the limit, and its foot, in quarters of a pixel
+    line = np.empty(4 * int(limit.max() + _FOOT + 1) + 16) if len(limit) else np.empty(0)
     flat, size = image.ravel(), image.shape
     for p in range(len(points)):
         row, col, dr, dc = points[p, 0], points[p, 1], normals[p, 0], normals[p, 1]
