@@ -54,6 +54,16 @@ class HeldOutResult(_Card):
     sensitivity: float | None
     specificity: float | None
     accuracy: float | None
+    dice_low: float | None = None  # 95 % interval of the mean, images drawn with replacement
+    dice_high: float | None = None
+    jaccard: float | None = None
+    precision: float | None = None
+    average_precision: float | None = None  # of all pixels pooled
+    connectivity: float | None = None
+    thin_sensitivity: float | None = None  # of the centre line of vessels below 3 px at DRIVE's scale
+    calibre_ratio: float | None = None  # found over drawn width on the same centre lines
+    threshold: float | None = None  # of greatest pooled Dice, found in the role "validation"
+    dice_at_chosen: float | None = None  # at the threshold found there
     error_radii: float | None = None  # of a point: median distance from the truth, in radii of the disc
 
 

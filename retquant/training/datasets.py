@@ -27,6 +27,7 @@ class Example:
     image: Path
     fov: Path | None
     truth: dict[str, Path]
+    second: dict[str, Path] = field(default_factory=dict)  # what a second observer drew
     points: dict[str, tuple[float, float]] = field(default_factory=dict)  # landmark -> x, y in the image
 
 
@@ -52,7 +53,8 @@ def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
             continue
         groups = match.groupdict()
         truth = {target: root / file.format(**groups) for target, file in recipe.truth.items()}
-        for file in truth.values():
+        second = {target: root / file.format(**groups) for target, file in recipe.second_observer.items()}
+        for file in (*truth.values(), *second.values()):
             if not file.is_file():
                 raise ConfigError(
                     f"truth file {file} is missing", where=f"data set {recipe.name}", remedy="mend `truth`"
@@ -66,6 +68,7 @@ def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
                 image=path,
                 fov=None if recipe.fov is None else root / recipe.fov.format(**groups),
                 truth=truth,
+                second=second,
                 points=_landmarks(recipe.landmarks, root, groups),
             )
         )

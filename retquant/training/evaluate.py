@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,42 +16,42 @@ from retquant.segmentation.landmark import landmark_of
 from retquant.segmentation.segmentation import Segmentation
 from retquant.segmentation.segmenter import Segmenter
 from retquant.training.datasets import Example, find_examples
-from retquant.training.metrics import Confusion, centerline_dice
+from retquant.training.metrics import Confusion, bootstrap_interval
 from retquant.training.recipe import DatasetRecipe
+from retquant.training.scores import ImageScore, score_map
 from retquant.training.truth import DISC_RADII_TO_FOVEA, artery_and_vein, read_codes, read_truth
 
-LINES = frozenset({"vessel", "artery", "vein"})
-"""Targets with a centre line."""
+SECOND_OBSERVER = "second observer"
+"""The `hand` of rows that judge another person's drawing as if a model had made it."""
+
+Scored = tuple[str, ImageScore, Confusion | None]  # hand, figures, counts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageScore:
-    """Agreement on one image; NaN where a figure has no meaning for the target."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Judged:
+    """A mask beside its truth, for a picture of the errors."""
 
-    dataset: str
     image: str
     target: str
-    dice: float = float("nan")
-    auc: float = float("nan")
-    centerline_dice: float = float("nan")
-    sensitivity: float = float("nan")
-    specificity: float = float("nan")
-    accuracy: float = float("nan")
-    calibre_ratio: float = float("nan")  # predicted vessel pixels over drawn ones on the same centre lines
-    error_radii: float = float("nan")  # of a point, in radii of the disc; infinite where none was found
+    found: np.ndarray  # (H, W) bool
+    drawn: np.ndarray  # (H, W) bool
+    valid: np.ndarray  # (H, W) bool
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Evaluation:
-    """Scores by image and their summary, one a target."""
+    """Scores by image and their summary, one a target (and one more where a second observer drew it)."""
 
     scores: tuple[ImageScore, ...]
     results: tuple[HeldOutResult, ...]
+    second: tuple[ImageScore, ...] = ()
+    pooled: Mapping[str, Confusion] = field(default_factory=dict)  # target -> counts of all images
 
     def as_dict(self) -> dict[str, list[dict[str, object]]]:
         """Plain values, for JSON."""
         return {
             "images": [asdict(score) for score in self.scores],
+            "second_observer": [asdict(score) for score in self.second],
             "summary": [result.model_dump() for result in self.results],
         }
 
@@ -68,124 +68,142 @@ def evaluate(
     *,
     root: Path,
     role: str = "test",
-    only_validation: bool = False,
     report: Callable[[ImageScore], None] | None = None,
+    show: Callable[[Judged], None] | None = None,
 ) -> Evaluation:
     """Judge a segmenter on a data set, at the images' own resolution inside their field of view.
 
-    With `only_validation` just the recipe's validation persons are scored.
+    In the role `validation` just the recipe's validation persons are scored, and the threshold of greatest pooled Dice
+    is found; in any other, the threshold that the bundle's card has from there is reported beside one half.
     """
+    if not set(recipe.targets) & set(segmenter.bundle.targets):
+        return Evaluation(scores=(), results=())  # nothing to compare: the images are not even read
     examples = find_examples(recipe, root)
-    if only_validation:
+    if role == "validation":
         examples = [e for e in examples if e.person in set(recipe.validation)]
-    scores: list[ImageScore] = []
-    pooled: dict[str, Confusion | None] = {}
+    scored: list[Scored] = []
     for example in examples:
-        for score, counts in _score(segmenter, example):
-            scores.append(score)
-            known = pooled.get(score.target)
-            pooled[score.target] = counts if known is None or counts is None else known + counts
-            if report is not None:
-                report(score)
-    results = tuple(
-        _summarize(
-            [s for s in scores if s.target == target],
-            counts,
-            recipe=recipe,
-            role=role,
-            hand=segmenter.hand,
-        )
-        for target, counts in pooled.items()
+        for row in _score(segmenter, example, show):
+            scored.append(row)
+            if report is not None and row[0] != SECOND_OBSERVER:
+                report(row[1])
+    groups = dict.fromkeys((hand, score.target) for hand, score, _ in scored)
+    results, pooled = [], {}
+    for hand, target in groups:
+        rows = [(s, c) for h, s, c in scored if (h, s.target) == (hand, target)]
+        counts = [c for _, c in rows if c is not None]
+        whole = sum(counts[1:], counts[0]) if counts else None
+        if whole is not None and hand != SECOND_OBSERVER:
+            pooled[target] = whole
+        results.append(_summarize([s for s, _ in rows], whole, name=recipe.name, role=role, hand=hand))
+    return Evaluation(
+        scores=tuple(s for h, s, _ in scored if h != SECOND_OBSERVER),
+        second=tuple(s for h, s, _ in scored if h == SECOND_OBSERVER),
+        results=tuple(results),
+        pooled=pooled,
     )
-    return Evaluation(scores=tuple(scores), results=results)
 
 
-def _score(segmenter: Segmenter, example: Example) -> list[tuple[ImageScore, Confusion | None]]:
+def _score(segmenter: Segmenter, example: Example, show: Callable[[Judged], None] | None) -> Iterator[Scored]:
     image = read_image(example.image, fov_mask=example.fov, settings=ImageSettings())
     found = segmenter(image)
-    rows: list[tuple[ImageScore, Confusion | None]] = []
-    for target, drawn, known in _drawn(example, image.shape):
+    second = {target: mask for target, mask, _ in _drawn(example.second, image.shape)}
+    for target, drawn, known in _drawn(example.truth, image.shape):
         if target not in found.targets:
             continue
-        prediction, valid = found.targets[target], known & image.fov
-        truth, mask = drawn & valid, prediction.mask & valid
-        counts = Confusion.count(prediction.probability, truth, valid)
-        is_line = target in LINES
-        score = ImageScore(
-            dataset=example.dataset,
-            image=example.stem,
-            target=target,
-            auc=counts.auc(),
-            centerline_dice=centerline_dice(mask, truth) if is_line else float("nan"),
-            calibre_ratio=_calibre_ratio(mask, truth) if is_line else float("nan"),
-            **counts.at(128 / 255),
-        )
-        rows.append((score, counts))
-    return rows + _score_points(found, example)
+        valid = known & image.fov
+        probability = found.targets[target].probability
+        about = (example.dataset, example.stem, target)
+        chosen = _chosen_threshold(segmenter, target)
+        width = image.field.diameter_px
+        score, counts = score_map(probability, drawn, valid, field_px=width, chosen=chosen, about=about)
+        yield segmenter.hand, score, counts
+        if target in second:
+            other = np.where(second[target], np.uint8(255), np.uint8(0))
+            score, counts = score_map(other, drawn, valid, field_px=width, about=about)
+            yield SECOND_OBSERVER, score, counts
+        if show is not None:
+            show(
+                Judged(image=example.stem, target=target, found=probability >= 128, drawn=drawn, valid=valid)
+            )
+    yield from ((segmenter.hand, score, None) for score in _score_points(found, example))
 
 
-def _score_points(found: Segmentation, example: Example) -> list[tuple[ImageScore, Confusion | None]]:
+def _drawn(files: Mapping[str, Path], shape: tuple[int, int]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Each drawn target with its (H, W) bool mask and where that is known."""
+    for target, path in files.items():
+        if target == "av":
+            vessel = None if "vessel" not in files else read_truth(files["vessel"], shape)
+            artery, vein, known = artery_and_vein(read_codes(path, shape), vessel)
+            yield "artery", artery, known
+            yield "vein", vein, known
+        else:
+            yield target, read_truth(path, shape), np.ones(shape, bool)
+
+
+def _score_points(found: Segmentation, example: Example) -> Iterator[ImageScore]:
     """The distance of the fovea from where it was marked, if the disc is marked too and gives the measure."""
     if not {"fovea", "disc"} <= set(example.points) or "fovea" not in found.targets:
-        return []
+        return
     drawn = np.array(example.points["fovea"])
     radius = np.hypot(*(drawn - np.array(example.points["disc"]))) / DISC_RADII_TO_FOVEA
     spot = landmark_of(found.targets["fovea"].probability)
     error = np.inf if spot is None else np.hypot(*(drawn - np.array([spot.x, spot.y]))) / radius
-    score = ImageScore(dataset=example.dataset, image=example.stem, target="fovea", error_radii=float(error))
-    return [(score, None)]
+    yield ImageScore(dataset=example.dataset, image=example.stem, target="fovea", error_radii=float(error))
 
 
-def _drawn(example: Example, shape: tuple[int, int]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Each drawn target with its (H, W) bool mask and where that is known."""
-    everywhere = np.ones(shape, bool)
-    for target, path in example.truth.items():
-        if target == "av":
-            vessel = example.truth.get("vessel")
-            artery, vein, known = artery_and_vein(
-                read_codes(path, shape), None if vessel is None else read_truth(vessel, shape)
-            )
-            yield "artery", artery, known
-            yield "vein", vein, known
-        else:
-            yield target, read_truth(path, shape), everywhere
-
-
-def _calibre_ratio(found: np.ndarray, truth: np.ndarray) -> float:
-    """Mean width of the found mask over that of the drawn one, both on the drawn centre line where both have one."""
-    import cv2
-    from skimage.morphology import skeletonize
-
-    line = skeletonize(truth) & found
-    if not line.any():
-        return float("nan")
-    radius_found, radius_truth = (
-        cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[line]
-        for mask in (found, truth)
-    )
-    return float(radius_found.mean() / radius_truth.mean())
+def _chosen_threshold(segmenter: Segmenter, target: str) -> float | None:
+    """The threshold that the validation persons gave for this target and hand; the mean where there are several."""
+    known = [
+        r.threshold
+        for r in segmenter.bundle.results
+        if (r.role, r.target, r.hand) == ("validation", target, segmenter.hand) and r.threshold is not None
+    ]
+    return float(np.mean(known)) if known else None
 
 
 def _summarize(
-    scores: Sequence[ImageScore], counts: Confusion | None, *, recipe: DatasetRecipe, role: str, hand: str
+    scores: Sequence[ImageScore], counts: Confusion | None, *, name: str, role: str, hand: str
 ) -> HeldOutResult:
-    def summary(name: str, of: Callable[[np.ndarray], float]) -> float | None:
-        values = np.array([getattr(s, name) for s in scores])
-        known = values[~np.isnan(values)]
+    def values(figure: str) -> np.ndarray:
+        found = np.array([getattr(s, figure) for s in scores])
+        return found[~np.isnan(found)]
+
+    def summary(figure: str, of: Callable[[np.ndarray], float] = np.mean) -> float | None:
+        known = values(figure)
         return float(of(known)) if len(known) else None
 
+    low, high = bootstrap_interval(values("dice"))
+    is_judged = counts is not None and hand != SECOND_OBSERVER
     return HeldOutResult(
-        dataset=recipe.name,
+        dataset=name,
         role=role,
         target=scores[0].target,
         hand=hand,
         images=len(scores),
-        dice=summary("dice", np.mean),
+        dice=summary("dice"),
         dice_sd=summary("dice", lambda v: float(v.std(ddof=1)) if len(v) > 1 else 0.0),
-        auc=None if counts is None else counts.auc(),
-        centerline_dice=summary("centerline_dice", np.mean),
-        sensitivity=summary("sensitivity", np.mean),
-        specificity=summary("specificity", np.mean),
-        accuracy=summary("accuracy", np.mean),
+        dice_low=None if np.isnan(low) else low,
+        dice_high=None if np.isnan(high) else high,
+        auc=counts.auc() if counts is not None and is_judged else None,
+        average_precision=counts.average_precision() if counts is not None and is_judged else None,
+        threshold=counts.best_threshold()
+        if counts is not None and role == "validation" and is_judged
+        else None,
+        dice_at_chosen=summary("dice_at_chosen"),
         error_radii=summary("error_radii", np.median),
+        **{
+            figure: summary(figure)
+            for figure in (
+                "jaccard",
+                "precision",
+                "sensitivity",
+                "specificity",
+                "accuracy",
+                "centerline_dice",
+                "connectivity",
+                "thin_sensitivity",
+                "calibre_ratio",
+            )
+        },
     )

@@ -1,4 +1,4 @@
-"""How well probabilities agree with drawn masks: Dice, area under the ROC curve, clDice, sensitivity.
+"""How well probabilities agree with drawn masks: overlap, curves, centre lines, thin vessels, connectivity.
 
 Sums over images are kept as histograms of 8-bit probabilities, so that a pooled curve costs no memory.
 """
@@ -35,14 +35,39 @@ class Confusion:
         pairs = float(self.positive.sum()) * float(self.negative.sum())
         return float(wins / pairs) if pairs else float("nan")
 
+    def average_precision(self) -> float:
+        """Area under the precision-recall curve, by steps: mean precision over the positives, most probable first."""
+        hits, misses = np.cumsum(self.positive[::-1]), np.cumsum(self.negative[::-1])
+        taken = np.maximum(hits + misses, 1)
+        return _ratio(float((self.positive[::-1] * (hits / taken)).sum()), float(self.positive.sum()))
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """(256,) recall, precision and false positive rate of the masks `probability >= level`, level 0 to 255."""
+        hits, misses = np.cumsum(self.positive[::-1])[::-1], np.cumsum(self.negative[::-1])[::-1]
+        taken = hits + misses
+        return {
+            "recall": hits / max(1, int(self.positive.sum())),
+            "precision": np.where(taken > 0, hits / np.maximum(taken, 1), 1.0),
+            "false_positive_rate": misses / max(1, int(self.negative.sum())),
+        }
+
+    def best_threshold(self) -> float:
+        """The threshold in (0, 1) of the mask of greatest Dice; the middle of those that tie."""
+        hits, misses = np.cumsum(self.positive[::-1])[::-1], np.cumsum(self.negative[::-1])[::-1]
+        dice = 2 * hits / np.maximum(1, hits + misses + self.positive.sum())
+        best = np.flatnonzero(dice[1:] >= dice[1:].max() - 1e-12) + 1
+        return float(best[len(best) // 2] / 255)
+
     def at(self, threshold: float = 0.5) -> dict[str, float]:
-        """Dice, sensitivity, specificity and accuracy of the mask `probability >= threshold`."""
-        level = int(np.ceil(threshold * 255))
+        """Dice, Jaccard, precision, sensitivity, specificity and accuracy of the mask `probability >= threshold`."""
+        level = int(np.ceil(threshold * 255 - 1e-9))
         true_positive, false_positive = int(self.positive[level:].sum()), int(self.negative[level:].sum())
         positives, negatives = int(self.positive.sum()), int(self.negative.sum())
         missed, rejected = positives - true_positive, negatives - false_positive
         return {
             "dice": _ratio(2 * true_positive, 2 * true_positive + false_positive + missed),
+            "jaccard": _ratio(true_positive, true_positive + false_positive + missed),
+            "precision": _ratio(true_positive, true_positive + false_positive),
             "sensitivity": _ratio(true_positive, positives),
             "specificity": _ratio(rejected, negatives),
             "accuracy": _ratio(true_positive + rejected, positives + negatives),
@@ -57,6 +82,51 @@ def centerline_dice(found: np.ndarray, truth: np.ndarray) -> float:
     precision = _ratio(int((found_line & truth).sum()), int(found_line.sum()))
     recall = _ratio(int((truth_line & found).sum()), int(truth_line.sum()))
     return _ratio(2 * precision * recall, precision + recall)
+
+
+def thin_sensitivity(found: np.ndarray, truth: np.ndarray, *, widest_px: float) -> float:
+    """Share of the drawn centre line of thin vessels (calibre below `widest_px`) that the found mask covers."""
+    import cv2
+    from skimage.morphology import skeletonize
+
+    line = skeletonize(truth)
+    radius = cv2.distanceTransform(truth.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # a pixel's centre is half a pixel inside the edge that the transform measures to
+    thin = line & (2 * radius - 1 < widest_px)
+    return _ratio(int((thin & found).sum()), int(thin.sum()))
+
+
+def connectivity(found: np.ndarray, truth: np.ndarray) -> float:
+    """1 - |parts found - parts drawn| / pixels drawn, at least 0 (Gegundez-Arias et al. 2012); 8-connected parts."""
+    import cv2
+
+    parts = [cv2.connectedComponents(m.astype(np.uint8), connectivity=8)[0] - 1 for m in (found, truth)]
+    drawn = int(truth.sum())
+    return 1 - min(1.0, abs(parts[0] - parts[1]) / drawn) if drawn else float("nan")
+
+
+def calibre_ratio(found: np.ndarray, truth: np.ndarray) -> float:
+    """Mean width of the found mask over that of the drawn one, both on the drawn centre line where both have one."""
+    import cv2
+    from skimage.morphology import skeletonize
+
+    line = skeletonize(truth) & found
+    if not line.any():
+        return float("nan")
+    radius_found, radius_truth = (
+        cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[line]
+        for mask in (found, truth)
+    )
+    return float(radius_found.mean() / radius_truth.mean())
+
+
+def bootstrap_interval(values: np.ndarray, *, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of the mean of (n,) values, by drawing images with replacement."""
+    if not len(values):
+        return float("nan"), float("nan")
+    picks = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
+    low, high = np.percentile(values[picks].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -48,6 +48,9 @@ class DatasetRecipe(_Settings):
     person: str  # who it is, as a format of those groups: persons are never split
     fov: str | None = None  # mask of the field of view; found in the image when left out
     truth: dict[str, str] = Field(default_factory=dict)  # target -> mask file
+    second_observer: dict[str, str] = Field(
+        default_factory=dict
+    )  # target -> mask file, judged beside the model
     landmarks: LandmarkRecipe | None = None
     validation: tuple[str, ...] = ()  # persons held out to choose the weights
     draw: float = Field(default=1.0, gt=0)  # share of training tiles, relative to the other sets
@@ -154,6 +157,8 @@ class TrainingRecipe(_Settings):
         """16 hexadecimal digits that change with whatever the weights depend on (so not with titles)."""
         settings = self.model_dump(mode="json", exclude={"name", "title", "intended_use"})
         del settings["network"]["default_hand"]
+        for dataset in settings["datasets"]:
+            del dataset["second_observer"]  # nothing is learned from it
         for part, name in (("network", "fusion"), ("optimization", "local_share")):
             if not settings[part][name]:
                 del settings[part][name]  # newer than some checkpoints, which it leaves as they are
@@ -193,3 +198,14 @@ def load_recipe(path: Path, kind: type[Recipe]) -> Recipe:
         raise ConfigError(
             faults, where=str(path), remedy="see pipelines/training/ for a working recipe"
         ) from None
+
+
+def load_datasets(path: Path) -> tuple[DatasetRecipe, ...]:
+    """The data sets of an evaluation recipe, or of a training recipe; raises as `load_recipe`."""
+    try:
+        is_training = "network" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        is_training = False  # the reader below says what is wrong
+    if is_training:
+        return load_recipe(path, TrainingRecipe).datasets
+    return load_recipe(path, EvaluationRecipe).datasets

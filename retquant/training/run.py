@@ -32,6 +32,6 @@ def run_training(
         if dataset.validation:
             hand = dataset.hand or recipe.network.default_hand
             segmenter = load_segmenter(str(bundle.folder), device=device, hand=hand)
-            judged = evaluate(segmenter, dataset, root=root, role="validation", only_validation=True)
+            judged = evaluate(segmenter, dataset, root=root, role="validation")
             bundle = add_results(bundle, judged.results)
     return bundle

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retquant.training.metrics import Confusion, centerline_dice
+from retquant.training.metrics import (
+    Confusion,
+    bootstrap_interval,
+    centerline_dice,
+    connectivity,
+    thin_sensitivity,
+)
 
 
 @pytest.fixture
@@ -56,3 +62,63 @@ def test_centerline_dice_is_one_for_the_same_mask_and_falls_with_a_missing_branc
     trunk[:28] = False
     assert centerline_dice(truth, truth) == 1
     assert 0.7 < centerline_dice(trunk, truth) < 0.95
+
+
+def test_average_precision_is_the_mean_precision_at_each_positive(
+    guess: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    probability, truth, valid = guess
+    p, t = probability[valid].astype(int), truth[valid]
+    # pixels of one probability are taken together
+    expected = np.mean([t[p >= level].mean() for level in p[t]])
+    found = Confusion.count(probability, truth, valid).average_precision()
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_best_threshold_has_the_greatest_dice(guess: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    counts = Confusion.count(*guess)
+    best = counts.at(counts.best_threshold())["dice"]
+    assert best == pytest.approx(max(counts.at(level / 255)["dice"] for level in range(1, 256)), abs=1e-12)
+
+
+def test_curves_pass_through_the_rates_of_each_threshold(
+    guess: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    counts = Confusion.count(*guess)
+    curves, rates = counts.curves(), counts.at(100 / 255)
+    assert curves["recall"][100] == pytest.approx(rates["sensitivity"])
+    assert curves["precision"][100] == pytest.approx(rates["precision"])
+    assert curves["false_positive_rate"][100] == pytest.approx(1 - rates["specificity"])
+
+
+def test_jaccard_follows_from_dice(guess: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    rates = Confusion.count(*guess).at(0.5)
+    assert rates["jaccard"] == pytest.approx(rates["dice"] / (2 - rates["dice"]))
+
+
+def test_thin_sensitivity_asks_after_thin_vessels_only() -> None:
+    truth = np.zeros((60, 100), bool)
+    truth[10:12, 5:95] = True  # 2 px wide
+    truth[30:37, 5:95] = True  # 7 px wide
+    wide_only = truth.copy()
+    wide_only[:20] = False
+    assert thin_sensitivity(truth, truth, widest_px=3) == 1
+    assert thin_sensitivity(wide_only, truth, widest_px=3) == 0
+    assert thin_sensitivity(truth & ~wide_only, truth, widest_px=3) == 1
+
+
+def test_connectivity_counts_broken_parts() -> None:
+    truth = np.zeros((30, 100), bool)
+    truth[10:14, :] = True
+    broken = truth.copy()
+    broken[:, 20::20] = False
+    assert connectivity(truth, truth) == 1
+    assert connectivity(broken, truth) == pytest.approx(1 - 4 / 400)
+
+
+def test_the_interval_of_a_mean_holds_it_and_has_the_width_of_its_standard_error() -> None:
+    values = np.random.default_rng(1).normal(0.8, 0.05, 400)
+    low, high = bootstrap_interval(values)
+    assert low < values.mean() < high
+    # 2 x 1.96 standard errors; 2,000 draws leave some per cent of noise
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)

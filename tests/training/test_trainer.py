@@ -17,7 +17,7 @@ from retquant.training.batches import gather
 from retquant.training.datasets import find_examples, split
 from retquant.training.export import write_bundle
 from retquant.training.packing import read_packed
-from retquant.training.recipe import TrainingRecipe, load_recipe
+from retquant.training.recipe import TrainingRecipe, load_datasets, load_recipe
 from retquant.training.run import run_training
 from retquant.training.trainer import Report, train
 
@@ -261,3 +261,14 @@ def test_the_compact_network_takes_no_clicks(compact: TrainingRecipe, tmp_path: 
     )
     with pytest.raises(ConfigError, match="takes prompts"):
         load_recipe(tmp_path / "bad.toml", TrainingRecipe)
+
+
+def test_data_sets_are_read_from_either_kind_of_recipe(
+    toy: Path, compact: TrainingRecipe, tmp_path: Path
+) -> None:
+    assert load_datasets(toy / "compact.toml") == compact.datasets
+    alone = COMPACT[COMPACT.index("[[datasets]]") :]
+    (tmp_path / "sets.toml").write_text(alone, encoding="utf-8")
+    assert load_datasets(tmp_path / "sets.toml") == compact.datasets
+    with pytest.raises(ConfigError, match="no such file"):
+        load_datasets(tmp_path / "nowhere.toml")

@@ -1,0 +1,96 @@
+"""The figures of one image: what was found against what was drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retquant.training.metrics import (
+    Confusion,
+    calibre_ratio,
+    centerline_dice,
+    connectivity,
+    thin_sensitivity,
+)
+
+LINES = frozenset({"vessel", "artery", "vein"})
+"""Targets with a centre line."""
+
+THIN_PX = 3.0  # calibre, at the scale of DRIVE
+DRIVE_FIELD_PX = 540.0  # width of its field of view
+
+_UNKNOWN = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageScore:
+    """Agreement on one image at probability one half; NaN where a figure has no meaning for the target."""
+
+    dataset: str
+    image: str
+    target: str
+    dice: float = _UNKNOWN
+    jaccard: float = _UNKNOWN
+    precision: float = _UNKNOWN
+    sensitivity: float = _UNKNOWN
+    specificity: float = _UNKNOWN
+    accuracy: float = _UNKNOWN
+    auc: float = _UNKNOWN  # of the receiver operating characteristic
+    average_precision: float = _UNKNOWN  # area under the precision-recall curve
+    centerline_dice: float = _UNKNOWN
+    connectivity: float = _UNKNOWN
+    thin_sensitivity: float = _UNKNOWN  # of vessels below 3 px at DRIVE's scale
+    calibre_ratio: float = _UNKNOWN  # found width over drawn width on the same centre lines
+    dice_at_chosen: float = _UNKNOWN  # at the threshold chosen on the validation persons
+    error_radii: float = _UNKNOWN  # of a point, in radii of the disc; infinite where none was found
+
+
+FIGURES = tuple(
+    name for name in ImageScore.__dataclass_fields__ if name not in ("dataset", "image", "target")
+)
+"""The names of the figures, in the order of columns."""
+
+
+def score_map(
+    probability: np.ndarray,
+    drawn: np.ndarray,
+    valid: np.ndarray,
+    *,
+    field_px: float,
+    chosen: float | None = None,
+    about: tuple[str, str, str],
+) -> tuple[ImageScore, Confusion]:
+    """Judge a map of one target.
+
+    Parameters
+    ----------
+    probability : (H, W) uint8
+    drawn : (H, W) bool
+    valid : (H, W) bool, where the truth is known inside the field of view
+    field_px : width of the field of view, for what counts as thin
+    chosen : threshold to report beside one half
+    about : data set, image, target
+    """
+    truth, mask = drawn & valid, (probability >= 128) & valid
+    counts = Confusion.count(probability, drawn, valid)
+    dataset, image, target = about
+    lines: dict[str, float] = {}
+    if target in LINES:
+        lines = {
+            "centerline_dice": centerline_dice(mask, truth),
+            "connectivity": connectivity(mask, truth),
+            "thin_sensitivity": thin_sensitivity(mask, truth, widest_px=THIN_PX * field_px / DRIVE_FIELD_PX),
+            "calibre_ratio": calibre_ratio(mask, truth),
+        }
+    score = ImageScore(
+        dataset=dataset,
+        image=image,
+        target=target,
+        auc=counts.auc(),
+        average_precision=counts.average_precision(),
+        dice_at_chosen=_UNKNOWN if chosen is None else counts.at(chosen)["dice"],
+        **counts.at(128 / 255),
+        **lines,
+    )
+    return score, counts

@@ -1,0 +1,157 @@
+"""Evaluation from images to files, by a segmenter whose errors are known."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from retquant.images.retinal_image import RetinalImage
+from retquant.segmentation.bundles import read_bundle
+from retquant.segmentation.segmentation import Segmentation, TargetMask
+from retquant.training.evaluate import SECOND_OBSERVER, Evaluation, evaluate
+from retquant.training.evaluation_files import EvaluationFolder, error_map
+from retquant.training.recipe import DatasetRecipe
+
+SIZE = 160
+
+
+def bar(first: int, last: int) -> np.ndarray:
+    mask = np.zeros((SIZE, SIZE), bool)
+    mask[first:last, 40:120] = True
+    return mask
+
+
+class OneRowLow:
+    """Finds the bar one row too low, and the fovea 3 pixels to the right."""
+
+    hand = "chase"
+    precision = "float32"
+
+    def __init__(self) -> None:
+        self.bundle = read_bundle("fundus-vessels").model_copy(update={"targets": ("vessel", "fovea")})
+
+    def __call__(self, image: RetinalImage) -> Segmentation:
+        rows, cols = np.mgrid[:SIZE, :SIZE]
+        heat = 250 * np.exp(-((rows - 90) ** 2 + (cols - 73) ** 2) / 50)
+        maps = {
+            "vessel": np.where(bar(61, 71), 200, 10),
+            "fovea": np.rint(heat),
+        }
+        return Segmentation(
+            targets={n: TargetMask(probability=m.astype(np.uint8), source="model:x") for n, m in maps.items()}
+        )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("eval")
+    rows, cols = np.mgrid[:SIZE, :SIZE]
+    field = np.hypot(rows - 79.5, cols - 79.5) < 78
+    for name in ("=a", "b"):
+        pixels = np.where(field[..., None], [180, 110, 60], 0).astype(np.uint8)
+        Image.fromarray(pixels).save(root / f"{name}.png")
+        for part, mask in (("first", bar(60, 70)), ("second", bar(60, 72))):
+            (root / part).mkdir(exist_ok=True)
+            Image.fromarray(mask).save(root / part / f"{name}.png")
+    (root / "points.csv").write_text(
+        "image,fx,fy,dx,dy\n=a,70,90,122.9,90\nb,70,90,122.9,90\n", encoding="utf-8"
+    )
+    return root
+
+
+@pytest.fixture(scope="module")
+def judged(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Evaluation, Path]:
+    recipe = DatasetRecipe.model_validate(
+        {
+            "name": "bars",
+            "licence": "CC0",
+            "hand": "chase",
+            "images": "*.png",
+            "pattern": "(?P<id>.+)",
+            "person": "{id}",
+            "truth": {"vessel": "first/{id}.png"},
+            "second_observer": {"vessel": "second/{id}.png"},
+            "landmarks": {"table": "points.csv", "row": "{id}", "fovea": ("fx", "fy"), "disc": ("dx", "dy")},
+        }
+    )
+    files = EvaluationFolder(tmp_path_factory.mktemp("out"))
+    found = evaluate(OneRowLow(), recipe, root=data, show=files.show)  # type: ignore[arg-type]
+    files.write(found, title="x on <bars>")
+    return found, files.folder
+
+
+def test_the_figures_are_those_of_one_row_missed_in_ten(judged: tuple[Evaluation, Path]) -> None:
+    result = next(r for r in judged[0].results if r.target == "vessel" and r.hand == "chase")
+    assert result.dice == pytest.approx(0.9)
+    assert result.jaccard == pytest.approx(9 / 11)
+    assert result.sensitivity == result.precision == pytest.approx(0.9)
+    assert (result.dice_low, result.dice_high) == pytest.approx((0.9, 0.9))
+    assert result.connectivity == 1
+    assert result.centerline_dice == 1
+
+
+def test_the_second_observer_stands_beside_the_model(judged: tuple[Evaluation, Path]) -> None:
+    result = next(r for r in judged[0].results if r.hand == SECOND_OBSERVER)
+    assert result.dice == pytest.approx(2 * 10 / 22)
+    assert result.auc is None  # a drawing has no curve
+    assert len(judged[0].second) == 2
+
+
+def test_the_fovea_is_measured_in_radii_of_the_disc(judged: tuple[Evaluation, Path]) -> None:
+    result = next(r for r in judged[0].results if r.target == "fovea")
+    # disc and fovea are 52.9 px apart: the radius is 10
+    assert result.error_radii == pytest.approx(0.3, abs=0.01)
+
+
+def test_tables_hold_every_image_and_no_formula(judged: tuple[Evaluation, Path]) -> None:
+    with (judged[1] / "images.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 2 + 2
+    assert {row["image"] for row in rows} == {"'=a", "b"}
+    assert {row["by"] for row in rows} == {"model", "second observer"}
+    with (judged[1] / "curves.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 256
+
+
+def test_the_page_is_escaped_and_shows_the_errors(judged: tuple[Evaluation, Path]) -> None:
+    page = (judged[1] / "report.html").read_text(encoding="utf-8")
+    assert "x on &lt;bars&gt;" in page
+    for source in page.split('src="')[1:]:
+        assert os.path.isfile(judged[1] / source.split('"')[0])
+
+
+def test_hits_are_green_misses_red_and_false_finds_blue(judged: tuple[Evaluation, Path]) -> None:
+    picture = cv2.imread(str(judged[1] / "errors" / "vessel" / "b.png"))
+    assert picture is not None
+    assert picture[65, 80].argmax() == 1
+    assert picture[60, 80].argmax() == 2
+    assert picture[70, 80].argmax() == 0
+    assert (picture[2, 2] == 190).all()  # outside the field
+
+
+def test_an_error_map_covers_what_it_judges() -> None:
+    from retquant.training.evaluate import Judged
+
+    nothing = np.zeros((4, 4), bool)
+    picture = error_map(Judged(image="a", target="vessel", found=nothing, drawn=nothing, valid=~nothing))
+    assert (picture == 255).all()
+
+
+def test_a_set_without_a_common_target_is_not_even_read(data: Path) -> None:
+    recipe = DatasetRecipe.model_validate(
+        {
+            "name": "discs",
+            "licence": "CC0",
+            "images": "nowhere/*.png",
+            "pattern": "(?P<id>.+)",
+            "person": "{id}",
+            "truth": {"disc": "nowhere/{id}.png"},
+        }
+    )
+    assert evaluate(OneRowLow(), recipe, root=data).results == ()  # type: ignore[arg-type]
