@@ -5,8 +5,8 @@ The rule. Two ends are joined if all of this holds:
   both) of plain background inside the field, so that no third vessel lies between. What lies under the other kind of
   vessel, an artery under a vein's label or a vein under an artery's, is no background and is not counted, up to
   `_COVERED_CALIBRES`;
-* each end points along that way to within `bridge_turn_deg`, or twice that where at most `_TOUCHING_PX` lie between: a
-  vessel of one pixel that was turned or resampled falls into stretches too short to have a direction of their own;
+* each end points along that way to within `bridge_turn_deg`, or twice that where at most `_TOUCHING_PX` lie between and
+  the vessel is thin: one of a pixel, turned or resampled, falls into stretches too short to have a direction;
 * the narrower end has at least `bridge_calibre_ratio` of the wider one's calibre;
 * they are not yet connected: vessels are trees, and a bridge never closes a loop.
 Each end is joined once; the straightest and shortest bridges are made first.
@@ -32,6 +32,7 @@ _RADII = 4.0  # of a vessel, over which its end's direction is taken
 _LEAST_PX = 8.0
 _TOUCHING_PX = 3.5  # two or three pixels
 _TOUCHING_TURN = 2.0  # times `bridge_turn_deg`
+_THIN_PX = 4.0  # a vessel so thin falls into stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _facing(ends: list[_End], place: _Place, settings: VesselSettings) -> list[t
         gap = _open_gap(first, second, place)
         if (
             gap is None
-            or (turn > settings.bridge_turn_deg and sum(gap) > _TOUCHING_PX)
+            or (turn > settings.bridge_turn_deg and (sum(gap) > _TOUCHING_PX or calibre > _THIN_PX))
             or gap[0] > settings.bridge_gap_calibres * calibre
             or gap[1] > _COVERED_CALIBRES * calibre
         ):
