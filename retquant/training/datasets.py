@@ -12,7 +12,7 @@ import numpy as np
 from retquant.config import ImageSettings
 from retquant.errors import ConfigError
 from retquant.images import read_image
-from retquant.training.recipe import DatasetRecipe, LandmarkRecipe
+from retquant.training.recipe import DatasetRecipe, LandmarkRecipe, TrainingRecipe
 from retquant.training.truth import read_table
 
 
@@ -86,6 +86,29 @@ def split(recipe: DatasetRecipe, examples: Sequence[Example]) -> tuple[list[Exam
         [e for e in examples if e.person not in held_out],
         [e for e in examples if e.person in held_out],
     )
+
+
+def with_fold(recipe: TrainingRecipe, root: Path, *, fold: int, folds: int) -> TrainingRecipe:
+    """The recipe with the persons of one fold of each data set held out, instead of those it names.
+
+    Fold k of n, from 1, holds out persons k, k + n, k + 2 n, … in the order of their names; each is held out once.
+
+    Raises
+    ------
+    ConfigError
+        There is no such fold, or a data set has fewer persons than folds.
+    """
+    if not 1 <= fold <= folds or folds < 2:
+        raise ConfigError(f"there is no fold {fold} of {folds}", remedy="--fold 1/5 is the first of five")
+    changed = []
+    for dataset in recipe.datasets:
+        persons = sorted({e.person for e in find_examples(dataset, root)})
+        if len(persons) < folds:
+            raise ConfigError(
+                f"{len(persons)} persons cannot be split in {folds} folds", where=f"data set {dataset.name}"
+            )
+        changed.append(dataset.model_copy(update={"validation": tuple(persons[fold - 1 :: folds])}))
+    return recipe.model_copy(update={"datasets": tuple(changed)})
 
 
 def read_pixels(example: Example) -> tuple[np.ndarray, np.ndarray]:

@@ -101,6 +101,7 @@ class OptimizationRecipe(_Settings):
 
     steps: int = Field(ge=1)
     batch: int = Field(default=2, ge=1)  # tiles
+    accumulate: int = Field(default=1, ge=1)  # batches whose gradients are added up for one step
     seed: int = 0
     rate_adapters: float = 8e-4
     rate_decoder: float = 2e-4
@@ -121,6 +122,14 @@ class OptimizationRecipe(_Settings):
     validate_every: int = Field(default=200, ge=1)
     checkpoint_every: int = Field(default=50, ge=1)
     patience: int | None = None  # validations without a better mean Dice before stopping
+
+
+_NEWER = (
+    ("network", "fusion", False),
+    ("optimization", "local_share", 0.0),
+    ("optimization", "accumulate", 1),
+)
+"""Settings newer than some checkpoints, with the value under which those were written."""
 
 
 class TrainingRecipe(_Settings):
@@ -159,9 +168,9 @@ class TrainingRecipe(_Settings):
         del settings["network"]["default_hand"]
         for dataset in settings["datasets"]:
             del dataset["second_observer"]  # nothing is learned from it
-        for part, name in (("network", "fusion"), ("optimization", "local_share")):
-            if not settings[part][name]:
-                del settings[part][name]  # newer than some checkpoints, which it leaves as they are
+        for part, name, plain in _NEWER:
+            if settings[part][name] == plain:
+                del settings[part][name]
         canonical = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

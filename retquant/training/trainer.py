@@ -183,11 +183,14 @@ class _Run:
             file.write(json.dumps(line if scores is None else {**line, "validation": scores}) + "\n")
 
     def _step(self, step: int) -> float:
-        batch = self.pool.batch(self.recipe, step, self.network.tile_px)
         self.network.train()
-        loss = self._loss(batch, share=step / self.options.steps)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        parts, total = self.options.accumulate, 0.0
+        for part in range(parts):
+            batch = self.pool.batch(self.recipe, step * parts + part, self.network.tile_px)
+            loss = self._loss(batch, share=step / self.options.steps) / parts
+            loss.backward()
+            total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(list(self.names), self.options.clip_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * share_of_peak(step, self.options)
@@ -195,7 +198,7 @@ class _Run:
         decay = min(self.options.average_decay, (1 + step) / (10 + step))
         for name, value in self.network.trained_state().items():
             self.average[name].lerp_(value, 1 - decay)
-        return float(loss.detach())
+        return total
 
     def _loss(self, batch: Batch, *, share: float) -> Tensor:
         device, options = self.device, self.options

@@ -14,7 +14,7 @@ from retquant.errors import ConfigError, ModelError
 from retquant.segmentation.bundles import read_bundle
 from retquant.segmentation.segmenter import load_segmenter
 from retquant.training.batches import gather
-from retquant.training.datasets import find_examples, split
+from retquant.training.datasets import find_examples, split, with_fold
 from retquant.training.export import write_bundle
 from retquant.training.packing import read_packed
 from retquant.training.recipe import TrainingRecipe, load_datasets, load_recipe
@@ -272,3 +272,26 @@ def test_data_sets_are_read_from_either_kind_of_recipe(
     assert load_datasets(tmp_path / "sets.toml") == compact.datasets
     with pytest.raises(ConfigError, match="no such file"):
         load_datasets(tmp_path / "nowhere.toml")
+
+
+def test_each_person_is_held_out_in_one_fold(toy: Path, compact: TrainingRecipe) -> None:
+    folds = [with_fold(compact, toy, fold=k, folds=2) for k in (1, 2)]
+    assert [[d.validation for d in f.datasets] for f in folds] == [[("1",), ("1",)], [("2",), ("2",)]]
+    assert len({f.digest() for f in (*folds, compact)}) == 2  # the recipe itself holds out person 2
+    with pytest.raises(ConfigError, match="2 persons cannot be split in 3"):
+        with_fold(compact, toy, fold=1, folds=3)
+    with pytest.raises(ConfigError, match="no fold 0"):
+        with_fold(compact, toy, fold=0, folds=2)
+
+
+def test_gradients_add_up_over_batches(toy: Path, compact: TrainingRecipe, tmp_path: Path) -> None:
+    options = compact.optimization.model_copy(
+        update={"accumulate": 2, "batch": 1, "steps": 1, "validate_every": 9}
+    )
+    recipe = compact.model_copy(update={"optimization": options})
+    seen: list[Report] = []
+    train(recipe, root=toy, folder=tmp_path, report=seen.append, stop_at=1)
+    assert len(seen) == 1
+    assert recipe.digest() != compact.digest()
+    once = compact.optimization.model_copy(update={"accumulate": 1})
+    assert compact.model_copy(update={"optimization": once}).digest() == compact.digest()
