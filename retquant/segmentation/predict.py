@@ -15,7 +15,7 @@ from retquant.errors import ModelError
 from retquant.segmentation.compact import GLANCE_SHRINK, CompactNetwork
 from retquant.segmentation.prompts import Prompts
 from retquant.segmentation.tiling import blend, tile_corners
-from retquant.segmentation.working_image import frame_of, glance_of, local_contrast
+from retquant.segmentation.working_image import field_colour, frame_of, glance_of, local_contrast
 
 if TYPE_CHECKING:
     from retquant.segmentation.build import Network
@@ -50,7 +50,9 @@ def predict_field(
     field = frame.cut(fov) >= 0.5
     cut = frame.cut(pixels)
     contrast = local_contrast(cut, field)
-    glance = glance_of(cut, field, GLANCE_SHRINK) if isinstance(network, CompactNetwork) else None
+    glance = None
+    if isinstance(network, CompactNetwork):
+        glance = glance_of(contrast, field_colour(cut, field), GLANCE_SHRINK)
     probability = predict_frame(network, contrast, glance, hand=hand, precision=precision)
     return {
         target: _to_image(frame.paste(probability[index]), fov)

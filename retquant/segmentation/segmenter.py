@@ -101,4 +101,6 @@ def load_segmenter(
     network.eval().requires_grad_(False).to(place).to(memory_format=torch.channels_last)
     if isinstance(network, SamNetwork):
         network.freeze_prompt()
+    else:
+        network.fold_norms()
     return Segmenter(bundle=bundle, network=network, precision=pick_precision(precision, place), hand=hand)

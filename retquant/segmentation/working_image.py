@@ -114,8 +114,8 @@ def field_colour(pixels: np.ndarray, fov: np.ndarray) -> np.ndarray:
     return np.clip(0.5 + standard / CONTRAST_RANGE, 0.0, 1.0).astype(np.float32)
 
 
-def glance_of(pixels: np.ndarray, fov: np.ndarray, shrink: int) -> np.ndarray:
+def glance_of(contrast: np.ndarray, colour: np.ndarray, shrink: int) -> np.ndarray:
     """(S // shrink, S // shrink, 6) float32 local contrast and field colour of a working image, by area means."""
-    side = len(fov) // shrink
-    both = [local_contrast(pixels, fov), field_colour(pixels, fov)]
-    return np.concatenate([cv2.resize(b, (side, side), interpolation=cv2.INTER_AREA) for b in both], axis=-1)
+    side = len(contrast) // shrink
+    parts = [cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA) for part in (contrast, colour)]
+    return np.concatenate(parts, axis=-1)

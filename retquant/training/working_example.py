@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from retquant.segmentation.compact import GLANCE_SHRINK
-from retquant.segmentation.working_image import glance_of, local_contrast
+from retquant.segmentation.working_image import field_colour, glance_of, local_contrast
 from retquant.training.datasets import Example
 from retquant.training.packing import read_packed
 
@@ -39,11 +39,12 @@ def load_working(
     for example in examples:
         packed = read_packed(example, working_px, cache)
         pixels, field = packed.pixels.astype(np.float32), packed.field
+        contrast = local_contrast(pixels, field)
         truth, valid = (_stack(maps, targets, working_px) for maps in (packed.truth, packed.known))
         yield WorkingExample(
             example=example,
-            image=_to_bytes(local_contrast(pixels, field)),
-            glance=_to_bytes(glance_of(pixels, field, GLANCE_SHRINK)),
+            image=_to_bytes(contrast),
+            glance=_to_bytes(glance_of(contrast, field_colour(pixels, field), GLANCE_SHRINK)),
             truth=truth,
             valid=valid,
             glance_truth=_shrink(truth),

@@ -108,3 +108,19 @@ def test_its_state_goes_round_with_the_statistics_of_its_normalisations(network:
         assert torch.equal(network(*inputs)[0], other(*inputs)[0])
     with pytest.raises(ModelError, match="do not fit"):
         other.load_trained({name: value for name, value in state.items() if "drawn" not in name})
+
+
+def test_folding_its_normalisations_keeps_the_answer(network: CompactNetwork) -> None:
+    other = CompactNetwork(network.spec)
+    other.load_trained(network.trained_state())
+    inputs = noise(2, 3, 64, 64), torch.tensor([0, 1]), noise(2, 6, 64, 64), torch.zeros(2, 2)
+    other.train()
+    for _ in range(3):  # statistics that are not 0 and 1
+        other(*inputs)
+    other.eval()
+    with torch.inference_mode():
+        before = other(*inputs)[0]
+    other.fold_norms()
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in other.modules())
+    with torch.inference_mode():
+        assert torch.allclose(other(*inputs)[0], before, atol=1e-3)
