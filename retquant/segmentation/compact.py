@@ -88,12 +88,11 @@ class CompactNetwork(nn.Module):
     def fold_norms(self) -> None:
         """Fold each normalisation into the convolution before it (for inference: the same function, fewer passes)."""
         for module in self.modules():
-            if (
-                isinstance(module, nn.Sequential)
-                and len(module) > 1
-                and isinstance(module[1], nn.BatchNorm2d)
-            ):
-                module[0], module[1] = fuse_conv_bn_eval(module[0], module[1]), nn.Identity()
+            if not isinstance(module, nn.Sequential) or len(module) < 2:
+                continue
+            convolution, norm = module[0], module[1]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
         if self.drawn is not None and isinstance(self.drawn.norm, nn.BatchNorm2d):
             self.drawn.hidden = fuse_conv_bn_eval(self.drawn.hidden, self.drawn.norm)
             self.drawn.norm = nn.Identity()
