@@ -152,7 +152,9 @@ def calibre_along(lines: Lines, target: EdgeMap, tangent: np.ndarray) -> np.ndar
     """
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
     width = edges(target, lines.points, normal, limit=1.5 * lines.radius + 2.0)[:, 2]
-    width[lines.blind | (_to_tip(lines) < _CAP_PX)] = np.nan  # the map's blur takes some of a round cap's width
+    width[lines.blind | (_to_tip(lines) < _CAP_PX)] = (
+        np.nan
+    )  # the map's blur takes some of a round cap's width
     typical = segment_median(width, lines.starts)[owner(lines.starts)]
     with np.errstate(invalid="ignore"):
         width = np.where(width <= 1.6 * typical + 0.5, width, np.nan)
@@ -189,7 +191,7 @@ def centred_to_tips(lines: Lines, target: EdgeMap) -> Lines:
 
     The first time they stopped short of their tips, and what leads on from there was a guess.
     """
-    chosen = lines.is_free.any(axis=1)
+    chosen = lines.is_free[:, 0] | lines.is_free[:, 1]
     here = chosen[owner(lines.starts)]
     part = replace(
         lines,

@@ -10,8 +10,8 @@ import pytest
 from retquant.config import ImageSettings
 from retquant.images import read_image
 from retquant.segmentation.segmenter import Segmenter, load_segmenter
-from retquant.training.truth import read_truth
 from retquant.training.metrics import Confusion
+from retquant.training.truth import read_truth
 
 
 @pytest.fixture(scope="module")
