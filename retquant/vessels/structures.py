@@ -14,7 +14,7 @@ from retquant.vessels.artery_vein import KINDS
 from retquant.vessels.build import build_as_it_lies
 from retquant.vessels.graph import VesselGraph
 from retquant.vessels.orientation import Turn, own_turn
-from retquant.vessels.union import change_along_a_vessel, make_up, united
+from retquant.vessels.union import change_along_a_vessel, make_up, share_a_course, united
 
 
 def build_graph(
@@ -57,7 +57,8 @@ def build_graphs(
     """The graph of each of the `targets`, as `build_graph` gives it, arteries and veins being labels to the others.
 
     Where arteries and veins make up the `vessel` mask, each of them is measured by itself, and the vessels are both
-    together (`vessels.union`); else the mask of all vessels is measured, too.
+    together (`vessels.union`), unless a label changes on a vessel's way or both claim one vessel; else the mask of all
+    vessels is measured, too.
 
     Raises
     ------
@@ -80,10 +81,14 @@ def build_graphs(
 
 def _is_union(masks: Mapping[str, np.ndarray], graphs: Mapping[str, VesselGraph], fov: np.ndarray) -> bool:
     """Whether the graph of all vessels is that of arteries and veins together."""
+    if not set(KINDS) <= set(graphs):
+        return False
+    artery, vein = (graphs[kind] for kind in KINDS)
     return (
-        set(KINDS) <= set(graphs)
-        and make_up([masks[kind] & fov for kind in KINDS], masks["vessel"] & fov)
-        and not change_along_a_vessel(graphs["artery"], graphs["vein"])
+        make_up([masks[kind] & fov for kind in KINDS], masks["vessel"] & fov)
+        and not change_along_a_vessel(artery, vein)
+        and not share_a_course(artery, vein, masks["vein"])
+        and not share_a_course(vein, artery, masks["artery"])
     )
 
 

@@ -16,12 +16,13 @@ import numpy as np
 from retquant.vessels.av_crossings import find_av_crossings
 from retquant.vessels.clip import segment_calibre
 from retquant.vessels.graph import END, Bifurcations, Nodes, VesselGraph
+from retquant.vessels.packing import owner
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
-_MOST_TURN_DEG = (
-    45.0  # between the end of an artery and that of a vein, where one label takes over from the other
-)
+_MOST_TURN_DEG = 45.0  # between the ends of an artery and a vein, where one label takes over from the other
 _SLACK_PX = 3.0
+_LONGEST_CROSSING = 8.0  # calibres for which one vessel lies in the other's mask: they cross at 7 degrees
+_MOST_SHARED = 0.25  # of all the length
 
 
 def make_up(parts: Sequence[np.ndarray], whole: np.ndarray) -> bool:
@@ -52,6 +53,28 @@ def change_along_a_vessel(artery: VesselGraph, vein: VesselGraph) -> bool:
     is_facing = first.outward @ second.outward.T < -np.cos(np.radians(_MOST_TURN_DEG))
     is_near = (np.abs(forward[0]) <= calibre + _SLACK_PX) & (aside <= calibre / 2 + 1.0)
     return bool((is_facing & is_near).any())
+
+
+def share_a_course(graph: VesselGraph, other: VesselGraph, other_mask: np.ndarray) -> bool:
+    """Whether a vessel of the graph runs inside the other's mask (H, W) bool for longer than two that cross do.
+
+    Both masks then claim one vessel, which would be counted twice.
+    """
+    if not (len(graph) and len(other)):
+        return False
+    pixel = np.clip(np.rint(graph.points).astype(np.intp), 0, np.array(other_mask.shape) - 1)
+    inside = other_mask[pixel[:, 0], pixel[:, 1]]
+    shared = graph.steps * inside
+    if shared.sum() > _MOST_SHARED * graph.arc_length.sum():
+        return True
+    is_first = np.zeros(len(inside), dtype=bool)
+    is_first[graph.starts[:-1]] = True
+    run = np.cumsum(~inside | is_first)
+    calibre = np.nan_to_num(segment_calibre(graph), nan=1.0)
+    typical = float(np.median(np.nan_to_num(segment_calibre(other), nan=1.0)))
+    limit = np.zeros(run[-1] + 1)
+    limit[run] = _LONGEST_CROSSING * np.maximum(calibre, typical)[owner(graph.starts)]
+    return bool((np.bincount(run, shared) > limit).any())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,6 +68,24 @@ def test_a_vessel_whose_label_changes_on_its_way_stays_one() -> None:
     assert graphs["vessel"].arc_length.sum() > apart + 5
 
 
+def test_a_vessel_that_both_masks_claim_is_counted_once(eye_targets) -> None:
+    vein = eye_targets["vein"]
+    graphs = graphs_of({"vessel": vein, "artery": vein, "vein": vein})
+    length = graphs["vein"].arc_length.sum()
+    assert graphs["vessel"].arc_length.sum() == pytest.approx(length, rel=0.02)
+    assert len(graphs["vessel"].crossings) < 5
+    # and where it is one vessel among others
+    rows, columns = np.indices((200, 300))
+    first = np.clip(4.5 - np.abs(rows - 60 - 0.1 * columns), 0, 1) * (np.abs(columns - 150) < 130)
+    second = np.clip(4.5 - np.abs(rows - 150 + 0.1 * columns), 0, 1) * (np.abs(columns - 150) < 130)
+    third = np.clip(3.5 - np.abs(rows - 185), 0, 1) * (np.abs(columns - 150) < 130)
+    masks = (np.maximum(first, third), np.maximum(second, third))
+    graphs = graphs_of(
+        {"vessel": target(np.maximum(*masks)), "artery": target(masks[0]), "vein": target(masks[1])}
+    )
+    assert graphs["vessel"].arc_length.sum() == pytest.approx(3 * 260, rel=0.05)
+
+
 def test_masks_make_up_another_but_for_a_pixel_along_edges() -> None:
     whole = np.zeros((20, 20), bool)
     whole[5:15, 5:15] = True
