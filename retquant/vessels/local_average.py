@@ -15,14 +15,14 @@ _PASSES = 3
 
 def local_mean(values: np.ndarray, weight: np.ndarray, starts: np.ndarray, *, sigma: float) -> np.ndarray:
     """(P, ...) weighted mean along each curve, nearly Gaussian with `sigma` points; 0 where nothing has weight."""
-    columns = np.ascontiguousarray(values.reshape(len(values), -1), dtype=np.float64)
-    mean = np.zeros_like(columns)
-    if len(columns):
+    lines = np.ascontiguousarray(values.reshape(len(values), -1).T, dtype=np.float64)
+    mean = np.zeros_like(lines)
+    if len(values):
         longest = int(np.diff(starts).max())
         _average(
-            columns, np.ascontiguousarray(weight, dtype=np.float64), starts, reaches(sigma), longest, mean
+            lines, np.ascontiguousarray(weight, dtype=np.float64), starts, reaches(sigma), longest, mean
         )
-    return mean.reshape(values.shape)
+    return mean.T.reshape(values.shape)
 
 
 def reaches(sigma: float) -> np.ndarray:
@@ -35,53 +35,58 @@ def reaches(sigma: float) -> np.ndarray:
 
 
 @njit(nogil=True)
-def _average(columns, weight, starts, reaches, longest, mean):  # type: ignore[no-untyped-def]
-    """Fill `mean` (P, K) from `columns` (P, K) and `weight` (P,), beyond a curve's ends nothing."""
-    room = room_for(longest, reaches)
+def _average(lines, weight, starts, reaches, longest, mean):  # type: ignore[no-untyped-def]
+    """Fill `mean` (K, P) from `lines` (K, P) and `weight` (P,), beyond a curve's ends nothing."""
+    room, share = room_for(longest, reaches), np.empty(longest)
     for b in range(len(starts) - 1):
         first, last = starts[b], starts[b + 1]
-        average_one(columns[first:last], weight[first:last], reaches, room, mean[first:last])
+        find_share(weight[first:last], reaches, room, share)
+        for k in range(len(lines)):
+            average_one(lines[k, first:last], weight[first:last], share, reaches, room, mean[k, first:last])
 
 
 @njit(nogil=True)
 def room_for(longest, reaches):  # type: ignore[no-untyped-def]
     """What `average_one` works in, for curves of up to so many points."""
-    size = longest + 2 * (reaches[0] + reaches[1] + reaches[2])
-    return np.empty(size), np.empty(size), np.empty(size)
+    margin = reaches[0] + reaches[1] + reaches[2]
+    return np.empty(longest + 2 * margin), np.empty(longest + 4 * margin + 1)
 
 
 @njit(nogil=True)
-def average_one(columns, weight, reaches, room, mean):  # type: ignore[no-untyped-def]
-    """Fill `mean` (K, C), as `local_mean` does for each of its curves."""
-    mass, total, spare = room
-    margin, count = reaches[0] + reaches[1] + reaches[2], len(columns)
-    size = count + 2 * margin
-    for i in range(size):
-        is_inside = margin <= i < margin + count
-        mass[i] = weight[i - margin] if is_inside else 0.0
-    _boxes(mass, spare, size, reaches)
-    for k in range(columns.shape[1]):
-        for i in range(size):
-            is_inside = margin <= i < margin + count
-            total[i] = columns[i - margin, k] * weight[i - margin] if is_inside else 0.0
-        _boxes(total, spare, size, reaches)
-        for i in range(count):
-            mean[i, k] = total[margin + i] / mass[margin + i] if mass[margin + i] > 1e-9 else 0.0
+def find_share(weight, reaches, room, share):  # type: ignore[no-untyped-def]
+    """Fill `share`: one over the weight in each point's window, 0 where nothing has weight."""
+    line, margin, count = room[0], reaches[0] + reaches[1] + reaches[2], len(weight)
+    line[:margin] = 0.0
+    line[margin : margin + count] = weight
+    line[margin + count : 2 * margin + count] = 0.0
+    _boxes(line, room[1], count + 2 * margin, reaches)
+    for i in range(count):
+        mass = line[margin + i]
+        share[i] = 1.0 / mass if mass > 1e-9 else 0.0
 
 
 @njit(nogil=True)
-def _boxes(line, spare, size, reaches):  # type: ignore[no-untyped-def]
-    """Average `line` in place by a box of each reach in turn."""
+def average_one(values, weight, share, reaches, room, mean):  # type: ignore[no-untyped-def]
+    """Fill `mean` (P,) from `values` (P,) of one curve, whose `share` is known, as `local_mean` does."""
+    line, margin, count = room[0], reaches[0] + reaches[1] + reaches[2], len(weight)
+    line[:margin] = 0.0
+    for i in range(count):
+        line[margin + i] = weight[i] * values[i]
+    line[margin + count : 2 * margin + count] = 0.0
+    _boxes(line, room[1], count + 2 * margin, reaches)
+    for i in range(count):
+        mean[i] = line[margin + i] * share[i]
+
+
+@njit(nogil=True)
+def _boxes(line, total, size, reaches):  # type: ignore[no-untyped-def]
+    """Average `line` in place by a box of each reach in turn; a running `total` makes each but a difference."""
     for reach in reaches:
-        width = 2.0 * reach + 1.0
-        running = 0.0
-        for i in range(min(reach, size)):
+        width, running = 2 * reach + 1, 0.0
+        total[: reach + 1] = 0.0
+        for i in range(size):
             running += line[i]
+            total[reach + 1 + i] = running
+        total[reach + 1 + size : width + size] = running
         for i in range(size):
-            if i + reach < size:
-                running += line[i + reach]
-            if i - reach - 1 >= 0:
-                running -= line[i - reach - 1]
-            spare[i] = running / width
-        for i in range(size):
-            line[i] = spare[i]
+            line[i] = (total[width + i] - total[i]) / width

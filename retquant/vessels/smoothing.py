@@ -92,46 +92,50 @@ def _fit_all(data, weight, known, starts, longest, shortest, pace, most, windows
     Loops over numbers throughout: expressions of arrays would take seconds to compile.
     """
     room, averages = penalised.room_for(most), local_average.room_for(most, windows[0])
-    departure, mean, penalty = np.empty((most, 2)), np.empty((most, 2)), np.empty(most)
-    wavelength, even, ones = np.empty((most, 1)), np.empty((most, 1)), np.ones(most)
+    departure, mean, penalty = np.empty((2, most)), np.empty((2, most)), np.empty(most)
+    wavelength, even, ones = np.empty(most), np.empty(most), np.ones(most)
+    shares, even_share = np.empty((len(windows), most)), np.empty(most)
     departs = np.empty(most, np.bool_)
     for b in range(len(starts) - 1):
         first, last = starts[b], starts[b + 1]
         count = last - first
         whole = math.log(2.0 * count)  # past it nothing but a parabola is left; more would only cost digits
-        for i in range(count):
-            wavelength[i, 0] = longest[b]
+        wavelength[:count] = longest[b]
+        for window, share in zip(windows, shares):  # noqa: B905 - numba knows no strict
+            local_average.find_share(known[first:last], window, averages, share)
+        local_average.find_share(ones[:count], evener, averages, even_share)
         is_new = True  # else the curve stays as it is
         for turn in range(_ROUNDS + 1):
             if is_new:
                 for i in range(count):
-                    penalty[i] = math.exp(6 * (min(wavelength[i, 0], whole) - _TWO_PI))
+                    penalty[i] = math.exp(6 * (min(wavelength[i], whole) - _TWO_PI))
                 penalised.solve_one(
                     data[first:last], weight[first:last], penalty[:count], room, curve[first:last]
                 )
                 for i in range(count):
                     departs[i] = False
-                    departure[i, 0] = data[first + i, 0] - curve[first + i, 0]
-                    departure[i, 1] = data[first + i, 1] - curve[first + i, 1]
-                for window, bar in zip(windows, bars):  # noqa: B905 - numba knows no strict
-                    local_average.average_one(
-                        departure[:count], known[first:last], window, averages, mean[:count]
-                    )
+                    departure[0, i] = data[first + i, 0] - curve[first + i, 0]
+                    departure[1, i] = data[first + i, 1] - curve[first + i, 1]
+                for window, share, bar in zip(windows, shares, bars):  # noqa: B905
+                    for axis in range(2):
+                        local_average.average_one(
+                            departure[axis], known[first:last], share, window, averages, mean[axis]
+                        )
                     for i in range(count):
-                        departs[i] |= mean[i, 0] ** 2 + mean[i, 1] ** 2 > bar * bar
+                        departs[i] |= mean[0, i] ** 2 + mean[1, i] ** 2 > bar * bar
             is_poor = False
             for i in range(count):
-                if departs[i] and wavelength[i, 0] > shortest[b] + _JUST_LONGER:
-                    even[i, 0] = max(wavelength[i, 0] - pace, shortest[b])
+                if departs[i] and wavelength[i] > shortest[b] + _JUST_LONGER:
+                    even[i] = max(wavelength[i] - pace, shortest[b])
                     is_poor = True
                 else:
-                    even[i, 0] = wavelength[i, 0]
+                    even[i] = wavelength[i]
             if turn == _ROUNDS or not is_poor:
                 break
-            local_average.average_one(even[:count], ones[:count], evener, averages, wavelength[:count])
+            local_average.average_one(even, ones[:count], even_share, evener, averages, wavelength)
             is_new = False
             for i in range(count):
-                is_new |= wavelength[i, 0] < whole
+                is_new |= wavelength[i] < whole
 
 
 def scatter(

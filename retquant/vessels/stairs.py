@@ -8,9 +8,12 @@ most of it, and the rest is noise without a long wave.
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-_REACH = np.arange(-2, 3)  # pixels to either side that bear on an edge
+import numpy as np
+from numba import njit
+
+_REACH = 2  # pixels to either side that bear on an edge
 _SPREAD_PX = 0.87  # how far: the blur of the map (0.8 px) and the reading between pixels
 
 
@@ -20,21 +23,42 @@ def stair_errors(edge: np.ndarray, outward: np.ndarray, *, doubt_px: float) -> n
     The edge is straight as far as the blur reaches. A pixel is inside where its centre is. The departure is averaged
     over the doubt about where the edge lies: without it an estimate that follows the stairs would bear itself out.
     """
-    is_flat = np.abs(outward[:, 0]) >= np.abs(outward[:, 1])  # an edge along the columns steps between rows
-    along, across = np.where(is_flat, edge[:, 1], edge[:, 0]), np.where(is_flat, edge[:, 0], edge[:, 1])
-    run, rise = (
-        np.where(is_flat, outward[:, 1], outward[:, 0]),
-        np.where(is_flat, outward[:, 0], outward[:, 1]),
-    )
-    away = np.rint(along)[:, None] + _REACH - along[:, None]
-    side = np.where(rise >= 0, 1.0, -1.0)
-    steep = np.abs(rise)
-    # Counted outwards, so that the last pixel inside is the last whose centre is passed.
-    height = (side * across)[:, None] - (run / steep)[:, None] * away
-    weight = np.exp(-0.5 * (away / _SPREAD_PX) ** 2)
-    phase = 2 * np.pi * height
-    sine, cosine = np.sin(phase), np.cos(phase)
     # Fourier series of the way from a height to the middle of its pixel, averaged over the doubt.
-    first, second, third = (np.exp(-2 * (np.pi * k * doubt_px) ** 2) / (np.pi * k) for k in (1, 2, 3))
-    error = sine * (first + 2 * second * cosine + third * (3 - 4 * sine**2))
-    return np.asarray(steep * (weight * error).sum(axis=1) / weight.sum(axis=1))
+    series = tuple(math.exp(-2 * (math.pi * k * doubt_px) ** 2) / (math.pi * k) for k in (1, 2, 3))
+    bell = np.exp(-0.5 * (np.arange(_REACH + 1) / _SPREAD_PX) ** 2)
+    error = np.empty(len(edge))
+    _find_errors(
+        np.ascontiguousarray(edge, dtype=np.float64),
+        np.ascontiguousarray(outward, dtype=np.float64),
+        series,
+        bell,
+        error,
+    )
+    return error
+
+
+@njit(nogil=True)
+def _find_errors(edge, outward, series, bell, error):  # type: ignore[no-untyped-def]
+    first, second, third = series
+    for p in range(len(edge)):
+        is_flat = abs(outward[p, 0]) >= abs(outward[p, 1])  # an edge along the columns steps between rows
+        a, b = (1, 0) if is_flat else (0, 1)
+        along, across, run, rise = edge[p, a], edge[p, b], outward[p, a], outward[p, b]
+        steep = abs(rise)
+        away = np.rint(along) - along
+        # Counted outwards, so that the last pixel inside is the last whose centre is passed.
+        phase = 2 * math.pi * (math.copysign(across, across * rise) - run / steep * away)
+        turn = -2 * math.pi * run / steep
+        sine, cosine = math.sin(phase - _REACH * turn), math.cos(phase - _REACH * turn)
+        turn_sine, turn_cosine = math.sin(turn), math.cos(turn)
+        # The bell about the point is that about its pixel times a power, up to a factor.
+        power = math.exp(-away / _SPREAD_PX**2)
+        lean = power**-_REACH
+        total = mass = 0.0
+        for k in range(-_REACH, _REACH + 1):
+            weight = bell[abs(k)] * lean
+            total += weight * sine * (first + 2 * second * cosine + third * (3 - 4 * sine**2))
+            mass += weight
+            lean *= power
+            sine, cosine = sine * turn_cosine + cosine * turn_sine, cosine * turn_cosine - sine * turn_sine
+        error[p] = steep * total / mass
