@@ -46,6 +46,7 @@ def measure(inputs: MeasureInputs, columns: Sequence[str] | None = None) -> dict
         if place not in made:
             made[place] = _made(column, workspace)
         measured[name] = _measured(column, made[place])
+    workspace.close()
     return measured
 
 

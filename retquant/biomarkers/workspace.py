@@ -60,6 +60,10 @@ class Workspace:
         self._regions: dict[tuple[str, str | None], RegionExtent] = {}
         self._levels: dict[str, np.ndarray] = {}
 
+    def close(self) -> None:
+        """Let go of what was made: views and workspace hold each other, and would keep memory until a collection."""
+        self._views.clear()
+
     def view(self, structure: str, region: str = "fov", sector: str | None = None) -> View:
         """One structure in one region; a vessel's graph must be among the inputs once it is looked at."""
         key = (structure, region, sector)

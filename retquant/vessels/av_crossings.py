@@ -77,9 +77,7 @@ def find_av_crossings(
     for first, second, at_first, at_second in _changes_of_side(artery, vein):
         tangents = artery.tangent[first], vein.tangent[second]
         angle = float(np.degrees(np.arccos(min(1.0, abs(float(tangents[0] @ tangents[1]))))))
-        segments = [
-            int(np.searchsorted(g.starts, p, "right")) - 1 for g, p in ((artery, first), (vein, second))
-        ]
+        segments = [_segment(graph, point) for graph, point in ((artery, first), (vein, second))]
         along = [_profile(g, s, arc) for g, s, arc in zip((artery, vein), segments, arcs, strict=True)]
         widths = [
             _local_calibre(*profile, at) for profile, at in zip(along, (at_first, at_second), strict=True)
@@ -97,21 +95,28 @@ def find_av_crossings(
             vein=widths[1],
             one_bit=None if vein_mask is None else width,
         )
-        position = np.array(
-            [np.interp(at_second, *_line(vein, segments[1], arcs[1], axis)) for axis in (0, 1)]
-        )
-        found.append((position, angle, *segments, *widths, beside, away))
-    columns = list(zip(*found, strict=True)) if found else [()] * 8
+        found.append((angle, *segments, *widths, beside, away))
+    columns = list(zip(*found, strict=True)) if found else [()] * 7
     return AVCrossings(
-        position=np.array(columns[0], dtype=float).reshape(-1, 2),
-        angle=np.array(columns[1], dtype=float),
-        artery=np.array(columns[2], dtype=np.intp),
-        vein=np.array(columns[3], dtype=np.intp),
-        artery_calibre=np.array(columns[4], dtype=float),
-        vein_calibre=np.array(columns[5], dtype=float),
-        vein_beside=np.array(columns[6], dtype=float),
-        vein_away=np.array(columns[7], dtype=float),
+        position=crossing_positions(artery, vein),
+        angle=np.array(columns[0], dtype=float),
+        artery=np.array(columns[1], dtype=np.intp),
+        vein=np.array(columns[2], dtype=np.intp),
+        artery_calibre=np.array(columns[3], dtype=float),
+        vein_calibre=np.array(columns[4], dtype=float),
+        vein_beside=np.array(columns[5], dtype=float),
+        vein_away=np.array(columns[6], dtype=float),
     )
+
+
+def crossing_positions(artery: VesselGraph, vein: VesselGraph) -> np.ndarray:
+    """(X, 2) row and column of the crossings that `find_av_crossings` finds, in its order."""
+    arc = arc_positions(vein.points, vein.starts)
+    at = [
+        [np.interp(place, *_line(vein, _segment(vein, point), arc, axis)) for axis in (0, 1)]
+        for _, point, _, place in _changes_of_side(artery, vein)
+    ]
+    return np.array(at, dtype=float).reshape(-1, 2)
 
 
 def _intersections(first: VesselGraph, second: VesselGraph) -> np.ndarray:
@@ -194,6 +199,10 @@ def _typical(graph: VesselGraph) -> np.ndarray:
     """(B,) pixels across each segment, at least one; known also where no sample was kept."""
     width = segment_calibre(graph)
     return np.where(np.isfinite(width), np.maximum(width, 1.0), 1.0)
+
+
+def _segment(graph: VesselGraph, point: int) -> int:
+    return int(np.searchsorted(graph.starts, point, "right")) - 1
 
 
 def _line(graph: VesselGraph, segment: int, arc: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,9 +19,7 @@ def local_mean(values: np.ndarray, weight: np.ndarray, starts: np.ndarray, *, si
     mean = np.zeros_like(lines)
     if len(values):
         longest = int(np.diff(starts).max())
-        _average(
-            lines, np.ascontiguousarray(weight, dtype=np.float64), starts, reaches(sigma), longest, mean
-        )
+        _average(lines, np.ascontiguousarray(weight, dtype=np.float64), starts, reaches(sigma), longest, mean)
     return mean.T.reshape(values.shape)
 
 

@@ -26,14 +26,20 @@ class Turn:
 
     def picture(self, picture: np.ndarray) -> np.ndarray:
         """The picture (H, W) so laid, contiguous."""
-        turned = np.ascontiguousarray(
-            picture[:: -1 if self.is_upside_down else 1, :: -1 if self.is_mirrored else 1]
-        )
-        if not self.is_transposed:
-            return turned
-        if turned.itemsize == 1:  # in blocks: four times as fast
-            return np.asarray(cv2.transpose(turned.view(np.uint8))).view(turned.dtype)
-        return np.ascontiguousarray(turned.T)
+        if picture.itemsize != 1:
+            rows, columns = (slice(None, None, -1 if is_back else 1) for is_back in self._is_back)
+            turned = picture[rows, columns]
+            return np.ascontiguousarray(turned.T if self.is_transposed else turned)
+        pixels = np.ascontiguousarray(picture).view(np.uint8)  # bytes go many at a time: five times as fast
+        if any(self._is_back):
+            pixels = np.asarray(cv2.flip(pixels, -1 if all(self._is_back) else int(self.is_mirrored)))
+        if self.is_transposed:
+            pixels = np.asarray(cv2.transpose(pixels))
+        return pixels.view(picture.dtype)
+
+    @property
+    def _is_back(self) -> tuple[bool, bool]:
+        return self.is_upside_down, self.is_mirrored
 
     def mirrored(self, axis: int | None) -> Turn:
         """This turn, and a flip along `axis` (0: up and down, 1: left and right) of the picture itself before it."""
@@ -73,8 +79,8 @@ class Turn:
         )
 
     def _flipped(self, points: np.ndarray) -> np.ndarray:
-        for axis, is_flipped in ((0, self.is_upside_down), (1, self.is_mirrored)):
-            if is_flipped:
+        for axis, is_back in enumerate(self._is_back):
+            if is_back:
                 points[..., axis] = self.shape[axis] - 1 - points[..., axis]
         return points
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from retquant.vessels.av_crossings import find_av_crossings
+from retquant.vessels.av_crossings import crossing_positions
 from retquant.vessels.clip import segment_calibre
 from retquant.vessels.graph import END, Bifurcations, Nodes, VesselGraph
 from retquant.vessels.packing import owner
@@ -132,7 +132,5 @@ def united(artery: VesselGraph, vein: VesselGraph) -> VesselGraph:
             parent_calibre=np.concatenate([first.parent_calibre, second.parent_calibre]),
             daughter_calibre=np.concatenate([first.daughter_calibre, second.daughter_calibre]),
         ),
-        crossings=np.concatenate(
-            [artery.crossings, vein.crossings, find_av_crossings(artery, vein).position]
-        ),
+        crossings=np.concatenate([artery.crossings, vein.crossings, crossing_positions(artery, vein)]),
     )
