@@ -52,6 +52,7 @@ def to_rows(
 def _quality_row(inputs: MeasureInputs, quality: Quality) -> dict[str, list[object]]:
     scale = inputs.anatomy.scale
     vessel = inputs.segmentation.get("vessel") or inputs.segmentation.get("large_vessel")
+    graph = inputs.graphs.get("vessel") or inputs.graphs.get("large_vessel")
     height, width = inputs.fov.shape
     shown, said = infer_eye(inputs.anatomy, inputs.field), inputs.anatomy.eye
     row: dict[str, object] = {
@@ -64,6 +65,7 @@ def _quality_row(inputs: MeasureInputs, quality: Quality) -> dict[str, list[obje
         "um_per_px": scale.um_per_px,
         "magnification_source": scale.magnification_source,
         "vessel_source": vessel.source if vessel else None,
+        "vessel_graph": ("artery_vein" if graph.is_united else "mask") if graph is not None else None,
         "width_px": width,
         "height_px": height,
         "notes": "; ".join(quality.notes),

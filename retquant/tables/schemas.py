@@ -187,6 +187,11 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
         _number("um_per_px", "um", "Micrometres that a pixel spans; empty where unknown."),
         _text("magnification_source", "Which measurements of the eye corrected the magnification."),
         _text("vessel_source", "Model, or mask file's column, that the vessels come from."),
+        _text(
+            "vessel_graph",
+            "What the centre lines of all vessels were traced in: `mask` of all vessels, or `artery_vein`, both masks "
+            "side by side, where they make it up; empty without vessels.",
+        ),
         _index("width_px", "Width of the image in pixels."),
         _index("height_px", "Height of the image in pixels."),
         _text("notes", "Anything else that was noticed."),

@@ -57,6 +57,7 @@ class VesselGraph:
     nodes: Nodes
     bifurcations: Bifurcations
     crossings: np.ndarray  # (X, 2) float, (row, col) pixels
+    is_united: bool = False  # of all vessels, made of the arteries' and the veins' graphs (`vessels.union`)
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -133,4 +133,5 @@ def united(artery: VesselGraph, vein: VesselGraph) -> VesselGraph:
             daughter_calibre=np.concatenate([first.daughter_calibre, second.daughter_calibre]),
         ),
         crossings=np.concatenate([artery.crossings, vein.crossings, crossing_positions(artery, vein)]),
+        is_united=True,
     )
