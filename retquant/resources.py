@@ -1,7 +1,8 @@
-"""Where the schemas, pipelines and shipped models lie: packed in the wheel, or in the checkout beside the package."""
+"""Where files lie that are not code: shipped ones in the wheel or the checkout, and what is kept for the user."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -11,6 +12,12 @@ def resource_folder(name: str) -> Path:
     """Folder `schemas` or `pipelines`, from the wheel when installed and from the checkout otherwise."""
     packed = PACKAGE / "_packed" / name
     return packed if packed.is_dir() else PACKAGE.parent / name
+
+
+def cache_base() -> Path:
+    """The folder of all that can be had again: RETQUANT_CACHE, or `retquant` in the user's cache folder."""
+    own = os.environ.get("RETQUANT_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "retquant"
 
 
 MODELS = PACKAGE / "models"

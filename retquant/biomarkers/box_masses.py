@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 
 def uneven_masses(total: np.ndarray, size: int, offsets: np.ndarray) -> np.ndarray:
@@ -16,7 +17,7 @@ def uneven_masses(total: np.ndarray, size: int, offsets: np.ndarray) -> np.ndarr
     return masses[: _most_uneven(total, size, offsets, masses)]
 
 
-@njit(nogil=True)
+@kernel
 def _most_uneven(total, size, offsets, masses):  # type: ignore[no-untyped-def]
     """Fill `masses` and return how many they are."""
     most, best = -1, 0
@@ -28,7 +29,7 @@ def _most_uneven(total, size, offsets, masses):  # type: ignore[no-untyped-def]
     return _fill(total, size, offsets[best, 0], offsets[best, 1], masses)[0]
 
 
-@njit(nogil=True)
+@kernel
 def _fill(total, size, down, across, masses):  # type: ignore[no-untyped-def]
     """How many boxes hold something, and the sum of their squares."""
     height, width = total.shape[0] - 1, total.shape[1] - 1

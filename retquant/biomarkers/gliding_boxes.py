@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 
 def box_lacunarity(cells: np.ndarray, room: np.ndarray, side: int) -> float:
@@ -20,7 +21,7 @@ def box_lacunarity(cells: np.ndarray, room: np.ndarray, side: int) -> float:
     return max(1.0, count * squares / total**2) if total > 0 else math.nan
 
 
-@njit(nogil=True, fastmath={"reassoc"})  # sums in any order, so that several boxes are added at a time
+@kernel(fastmath={"reassoc"})  # sums in any order, so that several boxes are added at a time
 def _sums(cells, room, side):  # type: ignore[no-untyped-def]
     """Sum of the boxes' masses, and of their squares."""
     line, mass = np.empty(cells.shape[1], np.float32), np.empty(room.shape[1], np.float32)

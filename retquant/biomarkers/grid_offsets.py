@@ -8,7 +8,8 @@ a word, so that one addition of words adds to 64 offsets.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 
 class Occupancy:
@@ -50,7 +51,7 @@ class Occupancy:
         return int(needed.min()), np.column_stack([least[row], column])
 
 
-@njit(nogil=True)
+@kernel
 def _grow(words, step, line):  # type: ignore[no-untyped-def]
     """Boxes larger by `step` rows and columns: each takes in the box `step` further down, and then to the right.
 
@@ -65,7 +66,7 @@ def _grow(words, step, line):  # type: ignore[no-untyped-def]
             row[c] = line[c] | _moved(beside[c], beyond[c], part)
 
 
-@njit(nogil=True)
+@kernel
 def _shift(line, by, count, out):  # type: ignore[no-untyped-def]
     """The first `count` words of a row of bits moved `by` places towards its beginning."""
     near, far, part = line[by // 64 :], line[by // 64 + 1 :], np.uint64(by % 64)
@@ -73,14 +74,14 @@ def _shift(line, by, count, out):  # type: ignore[no-untyped-def]
         out[w] = _moved(near[w], far[w], part)
 
 
-@njit(nogil=True)
+@kernel
 def _moved(word, after, part):  # type: ignore[no-untyped-def]
     """A word moved by `part` < 64 places towards its beginning; its end is filled from the word after it."""
     # that one in two steps, since no word can be moved by 64 in one
     return (word >> part) | ((after << np.uint64(1)) << (np.uint64(63) - part))
 
 
-@njit(nogil=True)
+@kernel
 def _fewest(words, row, column, size, down, across, planes, needed, which):  # type: ignore[no-untyped-def]
     """Of each row of offsets the fewest boxes, and in `which` a bit for each offset that needs no more.
 
@@ -100,7 +101,7 @@ def _fewest(words, row, column, size, down, across, planes, needed, which):  # t
         needed[top] = _lowest(planes, depth, column, size, moved, which[top])
 
 
-@njit(nogil=True)
+@kernel
 def _add_rows(words, first, step, count, planes):  # type: ignore[no-untyped-def]
     """Fill planes with the sum of every `step`-th row of bits, four at a time, and return how many planes it takes."""
     columns = words.shape[1]
@@ -136,7 +137,7 @@ def _add_rows(words, first, step, count, planes):  # type: ignore[no-untyped-def
     return depth
 
 
-@njit(nogil=True)
+@kernel
 def _add_moved(planes, depth, by, count, moved):  # type: ignore[no-untyped-def]
     """Add to the first numbers, `count` words of them, those `by` places further; the sum takes one plane more."""
     carry = planes[depth]
@@ -152,7 +153,7 @@ def _add_moved(planes, depth, by, count, moved):  # type: ignore[no-untyped-def]
             carry[w] = both
 
 
-@njit(nogil=True)
+@kernel
 def _lowest(planes, depth, first, size, line, which):  # type: ignore[no-untyped-def]
     """The least of `size` numbers from `first` on; `which` gets a bit for each that is no more."""
     for v in range(len(which)):

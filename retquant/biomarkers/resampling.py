@@ -6,7 +6,8 @@ The map in floats of an image of eight million pixels takes longer to be given i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 
 def resample(levels: np.ndarray, shape: tuple[int, int], full: int, *, enlarge: bool = False) -> np.ndarray:
@@ -40,7 +41,7 @@ def _between(size: int, new: int) -> tuple[np.ndarray, np.ndarray]:
     return first, np.stack([1 - share, share]).astype(np.float32)
 
 
-@njit(nogil=True)
+@kernel
 def _average(levels, rows, down, columns, across, out):  # type: ignore[no-untyped-def]
     # a row's mean of the old rows under it, with room for shares of nothing beyond the last column
     line = np.empty(levels.shape[1] + len(across), np.float32)

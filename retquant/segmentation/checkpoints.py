@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from retquant.errors import ModelError
+from retquant.resources import cache_base
 from retquant.segmentation.foundation import FoundationSpec
 
 BLOCK = 1 << 20
@@ -24,9 +25,7 @@ TIMEOUT_S = 60  # without a byte
 
 def cache_folder() -> Path:
     """Where fetched checkpoints lie: `foundations` below RETQUANT_CACHE, or below the user's cache folder."""
-    own = os.environ.get("RETQUANT_CACHE")
-    base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "retquant"
-    return base / "foundations"
+    return cache_base() / "foundations"
 
 
 def checkpoint_path(spec: FoundationSpec) -> Path:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 HALF = 127.5 / 255
 """Height of an edge: the same half that makes a pixel foreground, so that calibre and mask agree."""
@@ -74,7 +75,7 @@ def is_near_border(target: EdgeMap, points: np.ndarray, *, reach: np.ndarray) ->
     return found
 
 
-@njit(nogil=True)
+@kernel
 def _find_border(field, points, reach, found):  # type: ignore[no-untyped-def]
     rows, columns = field.shape
     for p in range(len(points)):
@@ -123,7 +124,7 @@ def heights(target: EdgeMap, points: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(nogil=True)
+@kernel
 def _sample(image, row, col):  # type: ignore[no-untyped-def]
     rows, cols = image.shape
     if not (0 <= row < rows - 1 and 0 <= col < cols - 1):
@@ -135,13 +136,13 @@ def _sample(image, row, col):  # type: ignore[no-untyped-def]
     return top + (bottom - top) * dr
 
 
-@njit(nogil=True)
+@kernel
 def _sample_all(image, points, out):  # type: ignore[no-untyped-def]
     for p in range(len(points)):
         out[p] = _sample(image, points[p, 0], points[p, 1])
 
 
-@njit(nogil=True)
+@kernel
 def _measure(image, field, points, normals, limit, by_area, out):  # type: ignore[no-untyped-def]
     # room for a ray that ends at the limit, and its foot, in quarters of a pixel
     line = np.empty(4 * int(limit.max() + _FOOT + 1) + 16) if len(limit) else np.empty(0)
@@ -165,7 +166,7 @@ def _measure(image, field, points, normals, limit, by_area, out):  # type: ignor
             out[p, 0], out[p, 1], out[p, 2] = left, right, width
 
 
-@njit(nogil=True)
+@kernel
 def _read(flat, size, ray, step, first, count, line):  # type: ignore[no-untyped-def]
     """Fill `count` places of `line`, from `first`, with the map at so many steps along a ray."""
     row, col, dr, dc = ray
@@ -191,7 +192,7 @@ def _read(flat, size, ray, step, first, count, line):  # type: ignore[no-untyped
         line[k] = top + (bottom - top) * (at_row - r)
 
 
-@njit(nogil=True)
+@kernel
 def _edge(flat, size, ray, limit, level, line):  # type: ignore[no-untyped-def]
     """Pixels along a ray to where the map falls below a level; NaN if it does not within the limit."""
     step, block = 0.5, 8
@@ -217,7 +218,7 @@ def _edge(flat, size, ray, limit, level, line):  # type: ignore[no-untyped-def]
         begin = 0  # the rim lies outside: from the point itself
 
 
-@njit(nogil=True)
+@kernel
 def _area(flat, size, ray, edge, line):  # type: ignore[no-untyped-def]
     """Area under one side of a profile, out to its foot or to the valley before another vessel."""
     if not edge >= 0:
@@ -232,7 +233,7 @@ def _area(flat, size, ray, edge, line):  # type: ignore[no-untyped-def]
     return area
 
 
-@njit(nogil=True)
+@kernel
 def _in_field(field, row, col, dr, dc, edge):  # type: ignore[no-untyped-def]
     if not edge >= 0:
         return False

@@ -9,8 +9,8 @@ import math
 
 import networkx as nx
 import numpy as np
-from numba import njit
 
+from retquant.kernels import kernel
 from retquant.vessels.graph import BRANCH, Bifurcations, Nodes
 
 _TIE_DEG = 20.0  # parents whose daughters' turns differ by less than this are told apart by their calibre
@@ -86,7 +86,7 @@ def _arms_of_three(nodes: Nodes, ends: np.ndarray) -> np.ndarray:
     return np.asarray(arms[np.argsort(arms[:, 0])])
 
 
-@njit(nogil=True)
+@kernel
 def _divide_all(points, starts, arc, calibre, blind, arms, toward, order, angle, width):  # type: ignore[no-untyped-def]
     """Fill, for each junction, the `order` of its arms (parent, wider, narrower), `angle` and asymmetry, `width`."""
     spare = np.empty(len(points))
@@ -125,7 +125,7 @@ def _divide_all(points, starts, arc, calibre, blind, arms, toward, order, angle,
         angle[j, 0], angle[j, 1] = _degrees(leaving, wider, narrower, 1), abs(turns[0] - turns[1])
 
 
-@njit(nogil=True)
+@kernel
 def _run(starts, arm):  # type: ignore[no-untyped-def]
     """First point of an arm, the step to the next one, and how many there are."""
     b = arm // 2
@@ -133,7 +133,7 @@ def _run(starts, arm):  # type: ignore[no-untyped-def]
     return (starts[b], 1, size) if arm % 2 == 0 else (starts[b + 1] - 1, -1, size)
 
 
-@njit(nogil=True)
+@kernel
 def _clear(starts, arc, blind, arm):  # type: ignore[no-untyped-def]
     """Pixels from the junction to where the arm is by itself; its whole length if nowhere."""
     first, way, size = _run(starts, arm)
@@ -143,7 +143,7 @@ def _clear(starts, arc, blind, arm):  # type: ignore[no-untyped-def]
     return abs(arc[first + way * (size - 1)] - arc[first])
 
 
-@njit(nogil=True)
+@kernel
 def _near_calibre(starts, arc, calibre, blind, arm, spare):  # type: ignore[no-untyped-def]
     """Pixels at the junction: median of the samples next to it, or of all where those are too few, along the taper."""
     first, way, size = _run(starts, arm)
@@ -171,7 +171,7 @@ def _near_calibre(starts, arc, calibre, blind, arm, spare):  # type: ignore[no-u
     return _median(spare, count)
 
 
-@njit(nogil=True)
+@kernel
 def _taper(starts, arc, calibre, arm, unit, reach):  # type: ignore[no-untyped-def]
     """Pixels by which an arm widens for each pixel from its junction, as far as its samples up to `reach` vouch for it.
 
@@ -225,7 +225,7 @@ def _taper(starts, arc, calibre, arm, unit, reach):  # type: ignore[no-untyped-d
     return slope * _USUAL_TAPER**2 / (_USUAL_TAPER**2 + error)
 
 
-@njit(nogil=True)
+@kernel
 def _direction(points, starts, arc, blind, arm, unit, leaving):  # type: ignore[no-untyped-def]
     """Fill `leaving` with the unit vector away from the junction, NaN and False where the arm is short.
 
@@ -254,7 +254,7 @@ def _direction(points, starts, arc, blind, arm, unit, leaving):  # type: ignore[
     return norm > 0
 
 
-@njit(nogil=True)
+@kernel
 def _degrees(leaving, i, j, sign):  # type: ignore[no-untyped-def]
     """Between two of the directions, the first taken `sign` times."""
     row, column = sign * leaving[i, 0], sign * leaving[i, 1]
@@ -262,7 +262,7 @@ def _degrees(leaving, i, j, sign):  # type: ignore[no-untyped-def]
     return math.degrees(math.atan2(across, row * leaving[j, 0] + column * leaving[j, 1]))
 
 
-@njit(nogil=True)
+@kernel
 def _median(values, count):  # type: ignore[no-untyped-def]
     """Of the first `count` values, which are put in order (D. Shell 1959); numpy's takes a second to compile."""
     gap = count // 2
@@ -277,7 +277,7 @@ def _median(values, count):  # type: ignore[no-untyped-def]
     return (values[(count - 1) // 2] + values[count // 2]) / 2
 
 
-@njit(nogil=True)
+@kernel
 def _straightest(leaving, own):  # type: ignore[no-untyped-def]
     """The arm from which the other two turn the least in sum; of those within the tie, the widest."""
     turning, least = np.zeros(3), np.inf

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 _PASSES = 3
 
@@ -32,7 +33,7 @@ def reaches(sigma: float) -> np.ndarray:
     return np.array([(lower - 1) // 2 if k < small else (lower + 1) // 2 for k in range(_PASSES)])
 
 
-@njit(nogil=True)
+@kernel
 def _average(lines, weight, starts, reaches, longest, mean):  # type: ignore[no-untyped-def]
     """Fill `mean` (K, P) from `lines` (K, P) and `weight` (P,), beyond a curve's ends nothing."""
     room, share = room_for(longest, reaches), np.empty(longest)
@@ -43,14 +44,14 @@ def _average(lines, weight, starts, reaches, longest, mean):  # type: ignore[no-
             average_one(lines[k, first:last], weight[first:last], share, reaches, room, mean[k, first:last])
 
 
-@njit(nogil=True)
+@kernel
 def room_for(longest, reaches):  # type: ignore[no-untyped-def]
     """What `average_one` works in, for curves of up to so many points."""
     margin = reaches[0] + reaches[1] + reaches[2]
     return np.empty(longest + 2 * margin), np.empty(longest + 4 * margin + 1)
 
 
-@njit(nogil=True)
+@kernel
 def find_share(weight, reaches, room, share):  # type: ignore[no-untyped-def]
     """Fill `share`: one over the weight in each point's window, 0 where nothing has weight."""
     line, margin, count = room[0], reaches[0] + reaches[1] + reaches[2], len(weight)
@@ -63,7 +64,7 @@ def find_share(weight, reaches, room, share):  # type: ignore[no-untyped-def]
         share[i] = 1.0 / mass if mass > 1e-9 else 0.0
 
 
-@njit(nogil=True)
+@kernel
 def average_one(values, weight, share, reaches, room, mean):  # type: ignore[no-untyped-def]
     """Fill `mean` (P,) from `values` (P,) of one curve, whose `share` is known, as `local_mean` does."""
     line, margin, count = room[0], reaches[0] + reaches[1] + reaches[2], len(weight)
@@ -76,7 +77,7 @@ def average_one(values, weight, share, reaches, room, mean):  # type: ignore[no-
         mean[i] = line[margin + i] * share[i]
 
 
-@njit(nogil=True)
+@kernel
 def _boxes(line, total, size, reaches):  # type: ignore[no-untyped-def]
     """Average `line` in place by a box of each reach in turn; a running `total` makes each but a difference."""
     for reach in reaches:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numba import njit
 
+from retquant.kernels import kernel
 from retquant.vessels.centerline import FEWEST_POINTS, Lines, near_crossings, near_nodes, spacing
 from retquant.vessels.packing import owner, resample
 from retquant.vessels.trace import Strand
@@ -62,7 +62,7 @@ def meeting_points(
     return np.where(meet[:, None], point, position)
 
 
-@njit(nogil=True)
+@kernel
 def _fit_arms(points, starts, blind, reach, arms):  # type: ignore[no-untyped-def]
     """Fill `arms` (B, 2, 4): middle and unit direction of the first clear stretch from either end, if long enough."""
     for b in range(len(starts) - 1):
@@ -132,7 +132,7 @@ def led_to_nodes(
     )
 
 
-@njit(nogil=True)
+@kernel
 def _clear_of_nodes(points, starts, blind, is_free, nodes, keep):  # type: ignore[no-untyped-def]
     """Fill `keep` (B, 2) with which points of each line stay, from and up to; `nodes` (B, 2, 2) at either end."""
     most = 2
@@ -162,7 +162,7 @@ def _clear_of_nodes(points, starts, blind, is_free, nodes, keep):  # type: ignor
         keep[b, 0], keep[b, 1] = low, high
 
 
-@njit(nogil=True)
+@kernel
 def _cut(line, unseen, size, row, column):  # type: ignore[no-untyped-def]
     """How many points go at the line's beginning, one at least: up to where it is clear and does not overshoot."""
     last = size - 1

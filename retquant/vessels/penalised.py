@@ -9,7 +9,8 @@ Reference: P. H. C. Eilers, Analytical Chemistry 75 (2003) 3631-3636.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 _MOST_TURNS = 6
 _SETTLED_PX = 1e-5  # a last step of this size leaves an error below 1e-8
@@ -36,7 +37,7 @@ def solve_penalised(
     return curve
 
 
-@njit(nogil=True)
+@kernel
 def _solve_all(data, weight, penalty, starts, longest, curve):  # type: ignore[no-untyped-def]
     room = room_for(longest)
     for b in range(len(starts) - 1):
@@ -44,13 +45,13 @@ def _solve_all(data, weight, penalty, starts, longest, curve):  # type: ignore[n
         solve_one(data[first:last], weight[first:last], penalty[first:last], room, curve[first:last])
 
 
-@njit(nogil=True)
+@kernel
 def room_for(longest):  # type: ignore[no-untyped-def]
     """What `solve_one` works in, for curves of up to so many points."""
     return np.zeros((4, longest + 3)), np.empty((2, longest)), np.zeros(longest + 6)
 
 
-@njit(nogil=True)
+@kernel
 def solve_one(data, weight, penalty, room, curve):  # type: ignore[no-untyped-def]
     """Fill `curve` (K, 2), as `solve_penalised` does for each of its curves.
 
@@ -78,7 +79,7 @@ def solve_one(data, weight, penalty, room, curve):  # type: ignore[no-untyped-de
             _find_rest(data[:, axis], weight, penalty, curve[:, axis], pull, rest[axis])
 
 
-@njit(nogil=True)
+@kernel
 def _factorise(weight, penalty, factor, count):  # type: ignore[no-untyped-def]
     """`factor`: one over D, and the coefficients of each row of L for the points one, two and three before it."""
     inverse, one, two, three = factor[0], factor[1], factor[2], factor[3]
@@ -100,7 +101,7 @@ def _factorise(weight, penalty, factor, count):  # type: ignore[no-untyped-def]
         one[i] = two[i] = three[i] = 0.0
 
 
-@njit(nogil=True)
+@kernel
 def _substitute(factor, x, count):  # type: ignore[no-untyped-def]
     """Solve both rows of `x` in place; what waits longest is taken off last, so that both keep the processor busy."""
     inverse, one, two, three = factor[0], factor[1], factor[2], factor[3]
@@ -118,7 +119,7 @@ def _substitute(factor, x, count):  # type: ignore[no-untyped-def]
         a1, a2, a3, b1, b2, b3 = a, a1, a2, b, b1, b2
 
 
-@njit(nogil=True)
+@kernel
 def _find_rest(data, weight, penalty, x, pull, rest):  # type: ignore[no-untyped-def]
     """`rest` (K,): by how much `x` (K,) misses each of the equations. `pull` begins and ends with three zeros."""
     count = len(weight)

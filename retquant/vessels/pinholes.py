@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from retquant.kernels import kernel
 from retquant.vessels.thinning import bordered
 
 
@@ -29,7 +29,7 @@ _BACKGROUND, _MASK, _OPEN, _LOOKED_AT = range(4)
 """What a pixel is known to be: `_OPEN` leads to the frame or to more than a pinhole."""
 
 
-@njit(nogil=True)
+@kernel
 def _fill(pixels, words, stride, limit):  # type: ignore[no-untyped-def]
     """Flat places of the pixels in small holes and how many; they become mask, as open background becomes `_OPEN`."""
     part = np.empty(limit + 1, np.int64)
@@ -57,7 +57,7 @@ def _fill(pixels, words, stride, limit):  # type: ignore[no-untyped-def]
     return found, count
 
 
-@njit(nogil=True)
+@kernel
 def _spread(pixels, first, stride, part, limit):  # type: ignore[no-untyped-def]
     """Fill `part` with the background linked to `first`; its size, negative where it is not a whole pinhole."""
     pixels[first] = _LOOKED_AT

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 _FARTHEST = 64
 """Pixels up to which a search round a pixel costs less than the map; no vessel is so wide, but a full mask is."""
@@ -24,7 +25,7 @@ def radii_at(inside: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nd
     return np.maximum(distance.astype(float) - 0.5, 0.0)
 
 
-@njit(nogil=True)
+@kernel
 def _search(inside, rows, columns, farthest, squared):  # type: ignore[no-untyped-def]
     """Fill `squared` with the squared distance to the nearest 0, ring by ring; False if one is too far."""
     for k in range(len(rows)):

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from retquant.kernels import kernel
 from retquant.vessels import local_average, penalised
 from retquant.vessels.local_average import reaches
 from retquant.vessels.packing import owner
@@ -85,7 +85,7 @@ def smooth_within_error(
     return curve
 
 
-@njit(nogil=True)
+@kernel
 def _fit_all(data, weight, known, starts, longest, shortest, pace, most, windows, bars, evener, curve):  # type: ignore[no-untyped-def]
     """Fill `curve`; wavelengths as logarithms, `windows` and `evener` as `local_average.reaches`.
 

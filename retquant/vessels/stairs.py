@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 _REACH = 2  # pixels to either side that bear on an edge
 _SPREAD_PX = 0.87  # how far: the blur of the map (0.8 px) and the reading between pixels
@@ -37,7 +38,7 @@ def stair_errors(edge: np.ndarray, outward: np.ndarray, *, doubt_px: float) -> n
     return error
 
 
-@njit(nogil=True)
+@kernel
 def _find_errors(edge, outward, series, bell, error):  # type: ignore[no-untyped-def]
     first, second, third = series
     for p in range(len(edge)):

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 _WORD = 8
 """Pixels that are passed at once where all of them are background."""
@@ -78,7 +79,7 @@ def _table() -> np.ndarray:
 _ALLOWED = _table()
 
 
-@njit(nogil=True)
+@kernel
 def _thin(pixels, words, count, width, table):  # type: ignore[no-untyped-def]
     """Delete from flat `pixels` (a ring of background round them) until a whole round deletes nothing.
 
@@ -137,7 +138,7 @@ def _thin(pixels, words, count, width, table):  # type: ignore[no-untyped-def]
     _slim(pixels, words, width, table)
 
 
-@njit(nogil=True)
+@kernel
 def _slim(pixels, words, width, table):  # type: ignore[no-untyped-def]
     """Delete the corner pixels of stairs and blocks, whose going cuts and joins nothing."""
     for word in range(len(words)):
@@ -148,7 +149,7 @@ def _slim(pixels, words, width, table):  # type: ignore[no-untyped-def]
                 pixels[i] = 0 if table[_pattern(pixels, i, width)] & _CORNER else 1
 
 
-@njit(nogil=True)
+@kernel
 def _pattern(pixels, i, width):  # type: ignore[no-untyped-def]
     """Which neighbours pixel `i` has, clockwise from the north, a bit each."""
     return (

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+
+from retquant.kernels import kernel
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,7 +43,7 @@ def walk(skeleton: np.ndarray) -> Walk:
 _EAST, _SOUTHEAST, _SOUTH, _SOUTHWEST = range(4)  # of eight directions; their opposites are four further on
 
 
-@njit(nogil=True)
+@kernel
 def _link(flat, stride, links):  # type: ignore[no-untyped-def]
     """Fill `links` (K, 8) with each pixel's neighbour in each direction; crosswise links of junctions left out."""
     below = 0
@@ -71,7 +72,7 @@ def _link(flat, stride, links):  # type: ignore[no-untyped-def]
                 root[two] = one
 
 
-@njit(nogil=True)
+@kernel
 def _nodes(links):  # type: ignore[no-untyped-def]
     """(K,) the node of each pixel, -1 along paths and in rings, and how many nodes."""
     count = len(links)
@@ -95,7 +96,7 @@ def _nodes(links):  # type: ignore[no-untyped-def]
     return node, known
 
 
-@njit(nogil=True)
+@kernel
 def _paths(links, node, known):  # type: ignore[no-untyped-def]
     """Steps and starts of the paths between nodes, and how many; each is walked once, and rings get their nodes."""
     count = len(links)
@@ -135,7 +136,7 @@ def _paths(links, node, known):  # type: ignore[no-untyped-def]
     return steps, starts, paths
 
 
-@njit(nogil=True)
+@kernel
 def _onward(links, at, came):  # type: ignore[no-untyped-def]
     """The neighbour of an ordinary pixel that is not the one walked from."""
     for way in range(8):
@@ -144,7 +145,7 @@ def _onward(links, at, came):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(nogil=True)
+@kernel
 def _degree(links, k):  # type: ignore[no-untyped-def]
     found = 0
     for way in range(8):
@@ -152,7 +153,7 @@ def _degree(links, k):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(nogil=True)
+@kernel
 def _root(root, k):  # type: ignore[no-untyped-def]
     while root[k] != k:
         root[k] = root[root[k]]
