@@ -18,8 +18,6 @@ import inspect
 import os
 import pickle
 import platform
-import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -30,16 +28,15 @@ import numba
 import numpy as np
 from numba.core import compiler, config, serialize, sigutils
 
+from retquant.kept_files import kept_path, read_kept, write_kept
 from retquant.resources import cache_base
 
+KIND = "kernels"  # folder below RETQUANT_CACHE, or below the user's cache folder
 SWITCH = "RETQUANT_KERNEL_CACHE"
 """Environment variable: `0` compiles in every process and keeps nothing."""
 
 # beginnings of the names of settings that leave compiled code as it is
 _WITHOUT_EFFECT = ("CUDA", "CACHE", "COLOR", "NUMBA_", "THREADING")
-_DIGEST = hashlib.sha256().digest_size
-_DAY_S = 86_400.0
-_FORGOTTEN_AFTER_DAYS = 60
 
 
 def kernel(function: Callable | None = None, /, **options: Any) -> Any:
@@ -52,11 +49,6 @@ def kernel(function: Callable | None = None, /, **options: Any) -> Any:
     return compiled
 
 
-def kernel_folder() -> Path:
-    """Where compiled kernels lie: `kernels` below RETQUANT_CACHE, or below the user's cache folder."""
-    return cache_base() / "kernels"
-
-
 class _KernelFiles:
     """The files of one kernel, in the place where a numba dispatcher expects its cache."""
 
@@ -65,7 +57,7 @@ class _KernelFiles:
 
     @property
     def cache_path(self) -> str:
-        return str(kernel_folder())
+        return str(cache_base() / KIND)
 
     def flush(self) -> None:
         """Nothing kept can be out of date."""
@@ -75,7 +67,7 @@ class _KernelFiles:
         target.refresh()
         try:
             path = self._path(signature, target.codegen())
-            data = _read(path) if path is not None else None
+            data = read_kept(path) if path is not None else None
             if data is None:
                 return None
             found = compiler.CompileResult._rebuild(target, *pickle.loads(data))
@@ -89,7 +81,7 @@ class _KernelFiles:
         try:
             path = self._path(signature, result.codegen)
             if path is not None and not result.lifted and not result.library.has_dynamic_globals:
-                _write(path, serialize.dumps(result._reduce()))
+                write_kept(path, serialize.dumps(result._reduce()))
         except Exception:  # a full disk, a folder without leave to write: the code in memory is as good
             return
 
@@ -106,7 +98,7 @@ class _KernelFiles:
         )
         function = self._dispatcher.py_func
         name = f"{function.__module__}.{function.__qualname__}".replace("<", "").replace(">", "")
-        return kernel_folder() / f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:32]}"
+        return kept_path(KIND, name, source)
 
 
 def meaning(value: object) -> str:
@@ -195,43 +187,3 @@ def _surroundings() -> str:
     )
     versions = numba.__version__, llvmlite.__version__, np.__version__, platform.python_build()
     return repr((versions, platform.python_implementation(), platform.python_version(), settings))
-
-
-def _read(path: Path) -> bytes | None:
-    """The bytes kept under that name; a damaged file is removed."""
-    if not _is_own(path.parent):
-        return None
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    digest, data = content[:_DIGEST], content[_DIGEST:]
-    if hashlib.sha256(data).digest() != digest:
-        path.unlink(missing_ok=True)
-        return None
-    if time.time() - path.stat().st_mtime > _DAY_S:
-        os.utime(path)
-    return data
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not _is_own(path.parent):
-        return
-    aside = path.with_name(f".{uuid.uuid4().hex}")
-    try:
-        aside.write_bytes(hashlib.sha256(data).digest() + data)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    for other in path.parent.glob(f"{path.name.rpartition('-')[0]}-*"):  # of this kernel, when it was another
-        if time.time() - other.stat().st_mtime > _FORGOTTEN_AFTER_DAYS * _DAY_S:
-            other.unlink(missing_ok=True)
-
-
-def _is_own(folder: Path) -> bool:
-    """True where nobody else can put code for us to run."""
-    if not hasattr(os, "getuid"):
-        return True
-    found = folder.stat()
-    return found.st_uid == os.getuid() and not found.st_mode & 0o022

@@ -16,7 +16,7 @@ import pytest
 
 import retquant.biomarkers
 import retquant.vessels
-from retquant.kernels import kernel, kernel_folder, meaning
+from retquant.kernels import kernel, meaning
 
 DATA = np.arange(5, dtype=np.float64)
 
@@ -193,7 +193,7 @@ def test_what_was_long_not_used_is_removed_when_the_kernel_is_compiled_anew(own_
 
 
 def test_a_constant_whose_value_cannot_be_told_is_refused() -> None:
-    place = kernel_folder
+    place = retquant.vessels.build_graph
 
     def odd() -> object:
         return place

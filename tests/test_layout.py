@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = (
     ("errors", "units", "resources"),
+    ("kept_files",),
     ("kernels",),
     ("config",),
     ("manifest",),
