@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from retquant.anatomy.anatomy import Anatomy, Disc
+from retquant.anatomy.patch import largest_patch
 from retquant.images.retinal_image import RetinalImage
 from retquant.segmentation.segmentation import Segmentation
 from retquant.vessels.graph import VesselGraph
@@ -136,13 +137,14 @@ def _draw_centre_lines(
 
 
 def _draw_disc(canvas: np.ndarray, segmentation: Segmentation, disc: Disc, scale: float) -> None:
+    """The outline that is measured, of the mask's largest part, or the circle where there is no mask."""
     target = segmentation.get("disc")
-    if target is None:
+    patch = largest_patch(target) if target is not None else None
+    if patch is None:
         _circle(canvas, disc, disc.radius_px, scale, _COLOURS["disc"], 2)
         return
-    outlines, _ = cv2.findContours(target.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    lines = [_fixed_point(outline[:, 0, ::-1].astype(float), scale) for outline in outlines]
-    cv2.polylines(canvas, lines, True, _COLOURS["disc"], 2, cv2.LINE_AA, _SUBPIXEL_BITS)
+    line = _fixed_point(patch.outline, scale)
+    cv2.polylines(canvas, [line], True, _COLOURS["disc"], 2, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
 def _draw_zones(canvas: np.ndarray, disc: Disc, fov: np.ndarray, scale: float) -> None:

@@ -144,3 +144,15 @@ def test_probabilities_written_as_a_file_read_back_bit_for_bit(tmp_path: Path) -
     read, is_hard = read_target_mask(path, (131, 77))
     assert not is_hard
     np.testing.assert_array_equal(read, probability)
+
+
+def test_of_a_disc_mask_the_part_that_is_measured_is_outlined() -> None:
+    image = photograph(1200, 1200)
+    rows, cols = np.mgrid[:1200, :1200]
+    disc, speck = (np.hypot(rows - 600, cols - at) < size for at, size in ((500, 90), (1000, 40)))
+    anatomy = Anatomy(disc=Disc(center=(600, 500), radius_px=90), fovea=None, scale=NOWHERE.scale, eye=None)
+    targets = {"disc": hard(disc | speck)}
+    drawn = draw_overlay(image, Segmentation(targets=targets), {}, anatomy)[:1200].astype(int)
+    yellow = (drawn[..., 0] - drawn[..., 2] > 60).nonzero()
+    assert np.abs(np.hypot(yellow[0] - 600, yellow[1] - 500) - 90).max() < 4
+    assert np.ptp(yellow[1]) > 170
