@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from retquant.training.augmentation import SMALL_TARGETS, Tile, random_tile, stitch
-from retquant.training.datasets import find_examples, split
+from retquant.training.datasets import Example, find_examples, split
+from retquant.training.distillation import teacher_of, unlabelled_examples
 from retquant.training.local_prompts import local_prompt
 from retquant.training.recipe import TrainingRecipe
 from retquant.training.working_example import WorkingExample, load_working
@@ -41,6 +42,9 @@ class Pool:
     training: Sequence[WorkingExample]
     chances: np.ndarray  # of each training image
     validation: Sequence[WorkingExample]
+    taught: tuple[
+        bool, ...
+    ] = ()  # by target, whether a teacher's map follows the truth; empty without a teacher
 
     def batch(self, recipe: TrainingRecipe, step: int, tile_px: int) -> Batch:
         """The batch of a step, which depends on seed and step alone."""
@@ -102,20 +106,31 @@ def hand_index(recipe: TrainingRecipe, example: WorkingExample) -> int:
     return 0 if hand is None else recipe.hands.index(hand)
 
 
-def gather(recipe: TrainingRecipe, root: Path, cache: Path | None) -> Pool:
-    """Read a recipe's images below `root`, by way of the folder `cache` where it is given."""
+def gather(recipe: TrainingRecipe, root: Path, cache: Path | None, *, device: str = "cpu") -> Pool:
+    """Read a recipe's images below `root`, by way of the folder `cache` where it is given.
+
+    Where the recipe has a teacher, it looks at the training images, and at those without labels, on `device`.
+    """
+    teacher = teacher_of(recipe, device=device)
     training: list[WorkingExample] = []
     validation: list[WorkingExample] = []
     weights: list[float] = []
-    for dataset in recipe.datasets:
-        for_training, held_out = split(dataset, find_examples(dataset, root))
-        for part, examples in ((training, for_training), (validation, held_out)):
-            part += load_working(
-                examples,
-                targets=recipe.network.targets,
-                working_px=recipe.network.working_px,
-                cache=cache,
-            )
-        weights += [dataset.draw / len(for_training)] * len(for_training)
+
+    def load(examples: Sequence[Example]) -> Iterator[WorkingExample]:
+        network = recipe.network
+        return load_working(examples, targets=network.targets, working_px=network.working_px, cache=cache)
+
+    parts = [(split(dataset, find_examples(dataset, root)), dataset.draw) for dataset in recipe.datasets]
+    parts += [((found, []), draw) for found, draw in unlabelled_examples(recipe, root)]
+    for (for_training, held_out), draw in parts:
+        shown = load(for_training)
+        training += shown if teacher is None else teacher.explain(shown, cache)
+        validation += load(held_out)
+        weights += [draw / len(for_training)] * len(for_training)
     chances = np.array(weights)
-    return Pool(training=training, chances=chances / chances.sum(), validation=validation)
+    return Pool(
+        training=training,
+        chances=chances / chances.sum(),
+        validation=validation,
+        taught=() if teacher is None else teacher.knows,
+    )

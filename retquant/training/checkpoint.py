@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from retquant.errors import ModelError
 
@@ -31,7 +28,7 @@ class Progress:
 
 
 def save_checkpoint(path: Path, *, recipe_digest: str, progress: Progress, groups: dict[str, State]) -> None:
-    """Write the progress and groups of tensors (`weights`, `average`, `best`, `adam_mean`, …), atomically."""
+    """Write the progress and groups of tensors (`weights`, `average`, `best`, the optimiser's memory), atomically."""
     # safetensors refuses tensors that share memory, as `average` and `best` may
     tensors = {
         f"{group}/{name}": t.detach().clone().contiguous()
@@ -67,28 +64,3 @@ def load_checkpoint(path: Path, *, recipe_digest: str) -> tuple[Progress, dict[s
             group, name = key.split("/", 1)
             groups.setdefault(group, {})[name] = file.get_tensor(key)
     return Progress(**json.loads(metadata["progress"])), groups
-
-
-def adam_state(optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str]) -> tuple[State, State]:
-    """First and second moments of AdamW, by parameter name."""
-    mean = {names[cast(nn.Parameter, p)]: s["exp_avg"] for p, s in optimizer.state.items()}
-    square = {names[cast(nn.Parameter, p)]: s["exp_avg_sq"] for p, s in optimizer.state.items()}
-    return mean, square
-
-
-def restore_adam(
-    optimizer: torch.optim.Optimizer,
-    names: Mapping[nn.Parameter, str],
-    *,
-    step: int,
-    mean: State,
-    square: State,
-) -> None:
-    """Put AdamW's moments back."""
-    for parameter, name in names.items():
-        if name in mean:
-            optimizer.state[parameter] = {
-                "step": torch.tensor(float(step)),
-                "exp_avg": mean[name].clone(),
-                "exp_avg_sq": square[name].clone(),
-            }

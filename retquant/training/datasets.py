@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from retquant.config import ImageSettings
 from retquant.errors import ConfigError
 from retquant.images import read_image
-from retquant.training.recipe import DatasetRecipe, LandmarkRecipe, TrainingRecipe
+from retquant.training.recipe import DatasetRecipe, LandmarkRecipe, TrainingRecipe, UnlabelledRecipe
 from retquant.training.truth import read_table
 
 
@@ -39,19 +39,8 @@ def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
     ConfigError
         No image matches, a file name does not fit the pattern, or a truth file is missing.
     """
-    paths = sorted(root.glob(recipe.images))
-    if not paths:
-        raise ConfigError(
-            f"no image matches {recipe.images}",
-            where=f"data set {recipe.name}",
-            remedy=f"check --data, which is {root}",
-        )
     examples = []
-    for path in paths:
-        match = re.fullmatch(recipe.pattern, path.stem)
-        if match is None:
-            continue
-        groups = match.groupdict()
+    for path, groups in _files(recipe, root):
         truth = {target: root / file.format(**groups) for target, file in recipe.truth.items()}
         second = {target: root / file.format(**groups) for target, file in recipe.second_observer.items()}
         for file in (*truth.values(), *second.values()):
@@ -77,6 +66,25 @@ def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
             f"validation names {sorted(unknown)}, who are not in it", where=f"data set {recipe.name}"
         )
     return examples
+
+
+def find_unlabelled(recipe: UnlabelledRecipe, root: Path, *, default_hand: str) -> list[Example]:
+    """List images without truth, in the order of their names; raises as `find_examples`."""
+    examples = [
+        Example(
+            dataset=recipe.name,
+            hand=recipe.hand or default_hand,
+            stem=path.stem,
+            person=recipe.person.format(**groups),
+            image=path,
+            fov=None if recipe.fov is None else root / recipe.fov.format(**groups),
+            truth={},
+        )
+        for path, groups in _files(recipe, root)
+    ]
+    if recipe.most is None or recipe.most >= len(examples):
+        return examples
+    return [examples[i * len(examples) // recipe.most] for i in range(recipe.most)]
 
 
 def split(recipe: DatasetRecipe, examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
@@ -115,6 +123,21 @@ def read_pixels(example: Example) -> tuple[np.ndarray, np.ndarray]:
     """(H, W, 3) uint8 pixels and (H, W) bool field of view of an example."""
     image = read_image(example.image, fov_mask=example.fov, settings=ImageSettings())
     return image.pixels, image.fov
+
+
+def _files(recipe: DatasetRecipe | UnlabelledRecipe, root: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Images whose names fit the pattern, with its groups."""
+    paths = sorted(root.glob(recipe.images))
+    if not paths:
+        raise ConfigError(
+            f"no image matches {recipe.images}",
+            where=f"data set {recipe.name}",
+            remedy=f"check --data, which is {root}",
+        )
+    for path in paths:
+        match = re.fullmatch(recipe.pattern, path.stem)
+        if match is not None:
+            yield path, match.groupdict()
 
 
 def _landmarks(

@@ -17,10 +17,12 @@ from retquant.segmentation.bundles import (
     Bundle,
     HeldOutResult,
     TrainingData,
+    read_bundle,
     render_card,
 )
 from retquant.segmentation.foundation import FOUNDATIONS
 from retquant.training.datasets import find_examples, split
+from retquant.training.distillation import unlabelled_examples
 from retquant.training.recipe import DatasetRecipe, TrainingRecipe
 
 
@@ -49,7 +51,7 @@ def write_bundle(network: Network, recipe: TrainingRecipe, *, root: Path, folder
         steps=recipe.optimization.steps,
         seed=recipe.optimization.seed,
         retquant_version=retquant.__version__,
-        training_data=tuple(_describe(dataset, root) for dataset in recipe.datasets),
+        training_data=_learned_from(recipe, root),
         weights_sha256=hashlib.sha256(data).hexdigest(),
         folder=folder,
     )
@@ -70,6 +72,33 @@ def add_results(bundle: Bundle, results: Sequence[HeldOutResult]) -> Bundle:
 def _write_card(bundle: Bundle) -> None:
     (bundle.folder / CARD_FILE).write_text(bundle.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (bundle.folder / "CARD.md").write_text(render_card(bundle), encoding="utf-8")
+
+
+def _learned_from(recipe: TrainingRecipe, root: Path) -> tuple[TrainingData, ...]:
+    """Every data set behind the weights: drawn, seen by the teacher's eyes, and what earlier bundles learned from."""
+    data = [_describe(dataset, root) for dataset in recipe.datasets]
+    earlier = [] if recipe.init is None else [recipe.init]
+    if recipe.distillation is not None:
+        earlier.append(recipe.distillation.teacher)
+        sets = zip(recipe.distillation.unlabelled, unlabelled_examples(recipe, root), strict=True)
+        for unlabelled, (examples, _) in sets:
+            data.append(
+                TrainingData(
+                    name=unlabelled.name,
+                    licence=unlabelled.licence,
+                    hand=None,
+                    targets=("none; maps of the teacher",),
+                    images=len(examples),
+                    persons=len({e.person for e in examples}),
+                    validation_persons=(),
+                )
+            )
+    for name in dict.fromkeys(earlier):
+        bundle = read_bundle(name)
+        data += [
+            d.model_copy(update={"name": f"{d.name} (by way of {bundle.name})"}) for d in bundle.training_data
+        ]
+    return tuple(data)
 
 
 def _describe(dataset: DatasetRecipe, root: Path) -> TrainingData:

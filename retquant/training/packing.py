@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,18 +42,29 @@ def read_packed(example: Example, working_px: int, cache: Path | None) -> Packed
 
     Pixels go through a JPEG of quality 97 either way, so that a run does not depend on its cache.
     """
+    name = cache_name(example, example_digest(example, working_px))
+    return _decode(kept(cache, name, lambda: _make(example, working_px)))
+
+
+def kept(cache: Path | None, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays from the file `name` in `cache`, made and put there first where it is missing; just made without one."""
     if cache is None:
-        return _decode(_make(example, working_px))
-    name = example.dataset.replace(" ", "_").replace("/", "_")
-    path = cache / f"{name}-{example.stem}-{_digest(example, working_px)}.npz"
+        return make()
+    path = cache / name
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         with aside.open("wb") as file:
-            np.savez(file, allow_pickle=False, **_make(example, working_px))
+            np.savez(file, allow_pickle=False, **make())
         os.replace(aside, path)
     with np.load(path, allow_pickle=False) as parts:
-        return _decode({key: parts[key] for key in parts.files})
+        return {key: parts[key] for key in parts.files}
+
+
+def cache_name(example: Example, digest: str) -> str:
+    """The file's name of what was made from an example."""
+    name = example.dataset.replace(" ", "_").replace("/", "_")
+    return f"{name}-{example.stem}-{digest}.npz"
 
 
 def _make(example: Example, working_px: int) -> dict[str, np.ndarray]:
@@ -62,12 +74,22 @@ def _make(example: Example, working_px: int) -> dict[str, np.ndarray]:
     cut = np.clip(np.rint(frame.cut(pixels)), 0, 255).astype(np.uint8)
     parts = {
         "pixels": _encode(".jpg", cv2.cvtColor(cut, cv2.COLOR_RGB2BGR), JPEG),
-        "field": _encode(".png", field.astype(np.uint8) * 255, PNG),
+        "field": encode_map(field.astype(np.uint8) * 255),
     }
     for target, coverage, known in truth_maps(example.truth, example.points, frame=frame, field=field):
-        parts[f"truth_{target}"] = _encode(".png", np.rint(coverage * 255).astype(np.uint8), PNG)
-        parts[f"known_{target}"] = _encode(".png", known.astype(np.uint8) * 255, PNG)
+        parts[f"truth_{target}"] = encode_map(np.rint(coverage * 255).astype(np.uint8))
+        parts[f"known_{target}"] = encode_map(known.astype(np.uint8) * 255)
     return parts
+
+
+def encode_map(array: np.ndarray) -> np.ndarray:
+    """The bytes of an (H, W) uint8 map, without loss."""
+    return _encode(".png", array, PNG)
+
+
+def decode_map(data: np.ndarray) -> np.ndarray:
+    """What `encode_map` was given."""
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
 
 
 def _encode(kind: str, array: np.ndarray, options: tuple[int, ...]) -> np.ndarray:
@@ -80,23 +102,21 @@ def _encode(kind: str, array: np.ndarray, options: tuple[int, ...]) -> np.ndarra
 def _decode(parts: dict[str, np.ndarray]) -> Packed:
     def maps(prefix: str) -> dict[str, np.ndarray]:
         return {
-            key.removeprefix(prefix): _gray(data) for key, data in parts.items() if key.startswith(prefix)
+            key.removeprefix(prefix): decode_map(data)
+            for key, data in parts.items()
+            if key.startswith(prefix)
         }
 
     pixels = cv2.imdecode(parts["pixels"], cv2.IMREAD_COLOR)
     return Packed(
         pixels=np.ascontiguousarray(np.asarray(pixels)[..., ::-1]),
-        field=_gray(parts["field"]) > 0,
+        field=decode_map(parts["field"]) > 0,
         truth=maps("truth_"),
         known=maps("known_"),
     )
 
 
-def _gray(data: np.ndarray) -> np.ndarray:
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
-
-
-def _digest(example: Example, working_px: int) -> str:
+def example_digest(example: Example, working_px: int) -> str:
     """16 hexadecimal digits of all that the packed maps depend on."""
     whole = hashlib.sha256(json.dumps([VERSION, working_px, sorted(example.points.items())]).encode())
     files = {"image": example.image, **example.truth}

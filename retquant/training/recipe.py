@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -97,8 +97,23 @@ class NetworkRecipe(_Settings):
 
 
 class OptimizationRecipe(_Settings):
-    """AdamW with warm-up and cosine decay; an exponential moving average of the weights is what ships."""
+    """How the weights are found; an exponential moving average of them is what ships.
 
+    The rates are peaks, one a part of the network. They are reached by a linear warm-up from `warmup_from` and left by
+    `schedule`: `cosine` and `poly` fall to `floor` of the peak, `step` is multiplied by `step_factor` at each of
+    `step_at` (shares of the run after the warm-up), and `constant` stays.
+    """
+
+    method: Literal["adamw", "sgd"] = "adamw"
+    schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
+    momentum: float = Field(default=0.9, ge=0, lt=1)  # of SGD
+    nesterov: bool = False  # of SGD
+    warmup_from: float = Field(default=0.0, ge=0)  # rate of the first step; 0: one share of the warm-up
+    floor: float = Field(default=0.0, ge=0, le=1)  # of the peak, where cosine and poly end
+    poly_power: float = Field(default=0.9, gt=0)
+    step_at: tuple[float, ...] = (0.5, 0.75)
+    step_factor: float = Field(default=0.1, gt=0, le=1)
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"  # of the multiplications; weights are float32
     steps: int = Field(ge=1)
     batch: int = Field(default=2, ge=1)  # tiles
     accumulate: int = Field(default=1, ge=1)  # batches whose gradients are added up for one step
@@ -121,15 +136,58 @@ class OptimizationRecipe(_Settings):
     local_share: float = Field(default=0.0, ge=0, le=1)  # of steps that teach the local mode, by clicks
     validate_every: int = Field(default=200, ge=1)
     checkpoint_every: int = Field(default=50, ge=1)
-    patience: int | None = None  # validations without a better mean Dice before stopping
+    patience: int | None = Field(default=None, ge=1)  # validations without a better mean Dice before stopping
+
+    @model_validator(mode="after")
+    def _course_is_possible(self) -> OptimizationRecipe:
+        if list(self.step_at) != sorted(self.step_at) or not all(0 < share < 1 for share in self.step_at):
+            raise ValueError("step_at names rising shares of the run between 0 and 1, such as [0.5, 0.75]")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
 
 
-_NEWER = (
-    ("network", "fusion", False),
-    ("optimization", "local_share", 0.0),
-    ("optimization", "accumulate", 1),
-)
-"""Settings newer than some checkpoints, with the value under which those were written."""
+class UnlabelledRecipe(_Settings):
+    """Images without truth, of which the student sees what its teacher makes of them."""
+
+    name: str
+    licence: str
+    images: str  # glob below the data folder
+    pattern: str = "(?P<id>.+)"  # regular expression over the file stem
+    person: str = "{id}"
+    fov: str | None = None
+    hand: str | None = None  # in whose width; the default hand when left out
+    most: int | None = Field(default=None, ge=1)  # images, spread evenly over their names; None: all
+    draw: float = Field(default=1.0, gt=0)  # share of training tiles, relative to the other sets
+
+
+class DistillationRecipe(_Settings):
+    """Learning from the soft maps of a bundle, on the labelled images and on others (Hinton et al. 2015)."""
+
+    teacher: str  # bundle: a shipped name or a folder
+    weight: float = Field(default=1.0, gt=0)  # of its cross-entropy beside the loss on drawn truth
+    beside_truth: bool = True  # False: the teacher speaks only of what no truth is known
+    unlabelled: tuple[UnlabelledRecipe, ...] = ()
+
+
+_NEWER = {
+    "network": ("fusion",),
+    "optimization": (
+        "local_share",
+        "accumulate",
+        "method",
+        "schedule",
+        "momentum",
+        "nesterov",
+        "warmup_from",
+        "floor",
+        "poly_power",
+        "step_at",
+        "step_factor",
+        "precision",
+    ),
+}
+"""Settings newer than some checkpoints, which were written under what are now the defaults."""
 
 
 class TrainingRecipe(_Settings):
@@ -138,8 +196,12 @@ class TrainingRecipe(_Settings):
     name: str  # of the bundle
     title: str
     intended_use: str
+    init: str | None = (
+        None  # bundle to begin from, a shipped name or a folder; None: random or published weights
+    )
     network: NetworkRecipe
     optimization: OptimizationRecipe
+    distillation: DistillationRecipe | None = None
     datasets: tuple[DatasetRecipe, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -155,6 +217,9 @@ class TrainingRecipe(_Settings):
             raise ValueError("local_share needs a network that takes prompts, and the target vessel")
         if unknown := set(self.optimization.losses) - LOSS_NAMES:
             raise ValueError(f"there is no loss {sorted(unknown)}; one of {', '.join(sorted(LOSS_NAMES))}")
+        for unlabelled in self.distillation.unlabelled if self.distillation else ():
+            if unlabelled.hand is not None and unlabelled.hand not in self.hands:
+                raise ValueError(f"the hand of {unlabelled.name} is none of {', '.join(self.hands)}")
         return self
 
     @property
@@ -165,12 +230,17 @@ class TrainingRecipe(_Settings):
     def digest(self) -> str:
         """16 hexadecimal digits that change with whatever the weights depend on (so not with titles)."""
         settings = self.model_dump(mode="json", exclude={"name", "title", "intended_use"})
-        del settings["network"]["default_hand"]
+        if self.distillation is None:  # unlabelled images are seen in the default hand's width
+            del settings["network"]["default_hand"]
         for dataset in settings["datasets"]:
             del dataset["second_observer"]  # nothing is learned from it
-        for part, name, plain in _NEWER:
-            if settings[part][name] == plain:
-                del settings[part][name]
+        for part, plain in (("network", self.network), ("optimization", self.optimization)):
+            for name in _NEWER[part]:
+                if getattr(plain, name) == type(plain).model_fields[name].default:
+                    del settings[part][name]
+        for name in ("init", "distillation"):
+            if settings[name] is None:
+                del settings[name]
         canonical = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

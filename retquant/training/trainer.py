@@ -20,14 +20,14 @@ from retquant.segmentation.spec import NetworkSpec
 from retquant.training.batches import Batch, gather
 from retquant.training.checkpoint import (
     Progress,
-    adam_state,
     load_checkpoint,
-    restore_adam,
     save_checkpoint,
 )
+from retquant.training.distillation import taught_loss
 from retquant.training.losses import centerline_dice, weighted
-from retquant.training.optimization import optimizer_of, share_of_peak
+from retquant.training.optimization import memory_of, optimizer_of, rate_at, restore_memory
 from retquant.training.recipe import TrainingRecipe
+from retquant.training.start import begin_from
 from retquant.training.validation import validate
 
 LINES = ("vessel", "artery", "vein")
@@ -96,14 +96,17 @@ class _Run:
     ) -> None:
         self.recipe, self.options = recipe, recipe.optimization
         self.checkpoint, self.curve = folder / "checkpoint.safetensors", folder / "curve.jsonl"
-        self.device, self.precision = device, pick_precision("auto", device)
+        self.device, self.precision = device, pick_precision(recipe.optimization.precision, device)
         torch.manual_seed(self.options.seed)
-        self.network = build_network(network_spec(recipe)).to(device)
+        self.network = build_network(network_spec(recipe))
+        if recipe.init is not None and not self.checkpoint.is_file():
+            begin_from(self.network, recipe, recipe.init)
+        self.network.to(device)
         if isinstance(self.network, CompactNetwork):
             self.network.to(memory_format=torch.channels_last)
         self.optimizer = optimizer_of(self.network, self.options)
         self.names = {p: n for n, p in self.network.named_parameters() if p.requires_grad}
-        self.pool = gather(recipe, root, cache)
+        self.pool = gather(recipe, root, cache, device=device)
         self.lines = [i for i, target in enumerate(recipe.network.targets) if target in LINES]
         self.progress = Progress()
         self.average = {name: t.clone() for name, t in self.network.trained_state().items()}
@@ -118,22 +121,16 @@ class _Run:
         groups = {g: {n: t.to(self.device) for n, t in state.items()} for g, state in groups.items()}
         self.network.load_trained(groups["weights"])
         self.average, self.best = groups["average"], groups["best"]
-        restore_adam(
-            self.optimizer,
-            self.names,
-            step=self.progress.step,
-            mean=groups["adam_mean"],
-            square=groups["adam_square"],
+        restore_memory(
+            self.optimizer, self.names, method=self.options.method, step=self.progress.step, groups=groups
         )
 
     def _save(self) -> None:
-        mean, square = adam_state(self.optimizer, self.names)
         groups = {
             "weights": self.network.trained_state(),
             "average": self.average,
             "best": self.best,
-            "adam_mean": mean,
-            "adam_square": square,
+            **memory_of(self.optimizer, self.names, self.options.method),
         }
         save_checkpoint(
             self.checkpoint, recipe_digest=self.recipe.digest(), progress=self.progress, groups=groups
@@ -143,7 +140,7 @@ class _Run:
         options, last = self.options, min(self.options.steps, stop_at or self.options.steps)
         since_better = sum(h["step"] > self.progress.best_step for h in self.progress.history)
         losses: list[float] = []
-        while self.progress.step < last:
+        while self.progress.step < last and not self._is_worn_out(since_better):
             began = time.monotonic()
             loss = self._step(self.progress.step)
             losses.append(loss)
@@ -168,10 +165,12 @@ class _Run:
                     validation=scores,
                 )
             )
-            if options.patience is not None and since_better >= options.patience:
-                break
         self.network.load_trained(self.best)
         return Trained(self.network, self.progress)
+
+    def _is_worn_out(self, since_better: int) -> bool:
+        """True where the run ends early; asked before each step, so that a run given again does not go on."""
+        return self.options.patience is not None and since_better >= self.options.patience
 
     def _log(self, loss: float, scores: dict[str, float] | None) -> None:
         line = {
@@ -193,7 +192,7 @@ class _Run:
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(list(self.names), self.options.clip_norm)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * share_of_peak(step, self.options)
+            group["lr"] = rate_at(step, group["peak"], self.options)
         self.optimizer.step()
         decay = min(self.options.average_decay, (1 + step) / (10 + step))
         for name, value in self.network.trained_state().items():
@@ -212,15 +211,24 @@ class _Run:
                 )
             else:
                 logits = self.network(image, hands, _prompts(batch, device))
-        logits = logits.float()
-        loss = weighted(options.losses, logits, truth, valid)
+        loss = self._compare(logits.float(), truth, valid)
         if overview is not None and options.glance_weight:
             whole = batch.glance_truth.to(device), batch.glance_valid.to(device)
-            loss = loss + options.glance_weight * weighted(options.losses, overview.float(), *whole)
+            loss = loss + options.glance_weight * self._compare(overview.float(), *whole)
         if self.lines and share >= options.centerline_from and options.centerline_weight > 0:
-            drawn = logits[:, self.lines], truth[:, self.lines], valid[:, self.lines]
+            drawn = logits.float()[:, self.lines], truth[:, self.lines], valid[:, self.lines]
             loss = loss + options.centerline_weight * centerline_dice(*drawn)
         return loss
+
+    def _compare(self, logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+        """The recipe's losses on drawn truth, and on the teacher's maps that may follow it."""
+        count = logits.shape[1]
+        loss = weighted(self.options.losses, logits, truth[:, :count], valid[:, :count])
+        if self.recipe.distillation is None:
+            return loss
+        return loss + taught_loss(
+            logits, truth, valid, options=self.recipe.distillation, knows=self.pool.taught
+        )
 
     def _validate(self) -> dict[str, float]:
         """Of the averaged weights."""

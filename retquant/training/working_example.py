@@ -47,8 +47,8 @@ def load_working(
             glance=_to_bytes(glance_of(contrast, field_colour(pixels, field), GLANCE_SHRINK)),
             truth=truth,
             valid=valid,
-            glance_truth=_shrink(truth),
-            glance_valid=_shrink(valid),
+            glance_truth=shrink(truth),
+            glance_valid=shrink(valid),
             field=field,
         )
 
@@ -63,7 +63,8 @@ def _stack(maps: Mapping[str, np.ndarray], targets: Sequence[str], side: int) ->
     return np.stack([maps.get(target, nothing) for target in targets], axis=-1)
 
 
-def _shrink(maps: np.ndarray) -> np.ndarray:
+def shrink(maps: np.ndarray) -> np.ndarray:
+    """Maps (S, S, n) at the scale of the glance, by area means."""
     side = len(maps) // GLANCE_SHRINK
     parts = [
         cv2.resize(maps[..., i], (side, side), interpolation=cv2.INTER_AREA) for i in range(maps.shape[-1])

@@ -1,0 +1,47 @@
+"""Beginning a run from a finished bundle instead of random or published weights, as fine-tuning does."""
+
+from __future__ import annotations
+
+from safetensors.torch import load
+
+from retquant.errors import ConfigError
+from retquant.segmentation.build import Network
+from retquant.segmentation.bundles import Bundle, read_bundle, read_weights
+from retquant.training.recipe import TrainingRecipe
+
+HAND_TABLES = ("hands.weight", "drawn.style.weight", "drawn.last.weight")
+"""Weights with a row an annotation hand."""
+
+SAME = ("foundation", "targets", "lora_rank", "lora_targets", "fusion")
+"""Settings in which recipe and bundle must agree, so that their weights have the same shapes and meaning."""
+
+
+def begin_from(network: Network, recipe: TrainingRecipe, name: str) -> Bundle:
+    """Put the weights of the bundle `name` into a recipe's fresh network.
+
+    A hand that the bundle does not know starts as the bundle's default hand.
+
+    Raises
+    ------
+    ModelError
+        There is no such bundle, or it is damaged.
+    ConfigError
+        The bundle's network is another than the recipe's.
+    """
+    bundle = read_bundle(name)
+    for setting in SAME:
+        wanted, found = getattr(recipe.network, setting), getattr(bundle, setting)
+        if wanted != found:
+            shown = list(found) if isinstance(found, tuple) else found
+            raise ConfigError(
+                f"{setting} is {wanted!r} here and {found!r} in the bundle {name} that it begins from",
+                where="[network]",
+                remedy=f"{setting} = {shown!r}",
+            )
+    state = {key: value.float() for key, value in load(read_weights(bundle)).items()}
+    rows = [bundle.hands.index(h if h in bundle.hands else bundle.default_hand) for h in recipe.hands]
+    for table in HAND_TABLES:
+        if table in state:
+            state[table] = state[table][rows]
+    network.load_trained(state)
+    return bundle
