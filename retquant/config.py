@@ -55,6 +55,10 @@ class VesselSettings(_Settings):
     bridge_gap_calibres: float = Field(default=3.0, ge=0)
     bridge_turn_deg: float = Field(default=30.0, ge=0, le=90)
     bridge_calibre_ratio: float = Field(default=0.5, ge=0, le=1)  # narrower end to wider
+    # Labels of arteries and veins that a model made are weighed along the vessels (masks that were given never are); a
+    # vessel that is of one kind with less than this probability is of neither.
+    consistent_arteries_and_veins: bool = True
+    artery_vein_sureness: float = Field(default=0.55, ge=0.5, lt=1)
 
 
 class BiomarkerSettings(_Settings):

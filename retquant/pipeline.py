@@ -28,6 +28,7 @@ from retquant.segmentation.mirror import segment_in_mirror
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.tables.rows import ImageRows
 from retquant.vessels import VesselGraph, build_graphs
+from retquant.vessels.consistency import consistent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +87,7 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
     with clock.stage("anatomy"):
         anatomy = locate(segmentation, record, field=image.field, fov=image.fov)
     with clock.stage("graph"):
+        segmentation = _consistent(image, segmentation, anatomy, config)
         graphs = MappingProxyType(dict(_graphs(image, segmentation, anatomy, config)))
     with clock.stage("measure"):
         columns = select_columns(config.biomarkers.include, modality=image.modality)
@@ -101,10 +103,12 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
             def mirrored(axis: int) -> Segmentation:
                 if set(segmentation.targets) <= set(given):
                     return segmentation
-                seen = segment_in_mirror(
+                found = segment_in_mirror(
                     partial(segment, given={}, config=config, device=device), image, axis
                 )
-                return Segmentation(targets=MappingProxyType({**seen.targets, **given}))
+                seen = Segmentation(targets=MappingProxyType({**found.targets, **given}))
+                where = locate(seen, record, field=image.field, fov=image.fov)
+                return _consistent(image, seen, where, config)
 
             biomarkers = with_standard_errors(biomarkers, segmentation, again=again, mirrored=mirrored)
     return Analysis(
@@ -168,6 +172,21 @@ def segment(
         hand=config.segmentation.hand,
     )
     return Segmentation(targets=MappingProxyType({**segmenter(image).targets, **given}))
+
+
+def _consistent(
+    image: RetinalImage, segmentation: Segmentation, anatomy: Anatomy, config: RunConfig
+) -> Segmentation:
+    """The segmentation with a model's arteries and veins made consistent along the vessels."""
+    if not config.vessels.consistent_arteries_and_veins:
+        return segmentation
+    disc = anatomy.disc and (anatomy.disc.center, anatomy.disc.radius_px)
+    changed = consistent(segmentation.targets, fov=image.fov, settings=config.vessels, disc=disc)
+    return (
+        Segmentation(targets=MappingProxyType({**segmentation.targets, **changed}))
+        if changed
+        else segmentation
+    )
 
 
 def _graphs(

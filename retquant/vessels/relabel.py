@@ -1,0 +1,121 @@
+"""Probabilities of artery and vein rewritten where the vessels' labels are known, without moving an edge.
+
+Each pixel follows the stretch whose centre line is nearest. The kind of that stretch takes what the model gave to
+both kinds, as far as it is vessel at all; the other kind keeps at most the rest, since a pixel is one vessel's. So a
+wrong label is exchanged and the edge stays. Where two vessels cross, what lies within both of them belongs to both.
+
+Shapes: S stretches.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from retquant.vessels.stretches import Stretches
+
+_BEYOND_RADII, _BEYOND_PX = (
+    1.5,
+    3.0,
+)  # from the centre line, out to which the foot of an edge belongs to a vessel
+_CROSSING_RADII = (
+    8.0  # of the wider vessel, to each side of a crossing: vessels that cross at 20 degrees part by then
+)
+_MEETING_RADII = 1.5  # of a junction
+
+
+def relabel(
+    artery: np.ndarray,
+    vein: np.ndarray,
+    whole: np.ndarray,
+    vessels: Stretches,
+    label: np.ndarray,
+    *,
+    disc: tuple[tuple[float, float], float] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The maps (H, W) uint8 of `artery` and `vein` under `label` (S,): 1 artery, -1 vein, 0 neither.
+
+    `whole` is the map of all vessels. Nothing changes inside the `disc`, where both kinds lie on top of each other, nor
+    far from every stretch. Where both kinds meet and do not cross, what the model gave to both stays with both.
+    """
+    kind, is_near = _nearest(vessels, label, artery.shape)
+    less, more = np.minimum(artery, vein), np.maximum(artery, vein)
+    own = np.maximum(np.minimum(whole, cv2.add(artery, vein)), more)
+    other = np.minimum(less, 255 - own)
+    new = {
+        side: np.where(kind == side, own, np.where(kind == -side, other, np.minimum(map_, 127)))
+        for side, map_ in ((1, artery), (-1, vein))
+    }
+    shared = _meeting_places(vessels, label, artery.shape) & (less >= 128)
+    for side, map_ in ((1, artery), (-1, vein)):
+        new[side][shared] = map_[shared]
+    _share_crossings(new, own, vessels, label)
+    if disc is not None:
+        inside = np.zeros(artery.shape, np.uint8)
+        _fill(inside, np.array(disc[0]), disc[1])
+        is_near &= inside == 0
+    return np.where(is_near, new[1], artery), np.where(is_near, new[-1], vein)
+
+
+def _nearest(vessels: Stretches, label: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) label of the stretch nearest to each pixel, and whether the pixel belongs to that vessel at all."""
+    pixel = np.clip(np.rint(vessels.points).astype(np.intp), 0, np.array(shape) - 1)
+    at = pixel[:, 0], pixel[:, 1]
+    away = np.ones(shape, np.uint8)
+    away[at] = 0
+    distance, seed = cv2.distanceTransformWithLabels(
+        away, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    kind, reach = np.zeros(seed.max() + 1, np.int8), np.zeros(seed.max() + 1, np.float32)
+    kind[seed[at]] = label[vessels.owner]
+    reach[seed[at]] = _BEYOND_RADII * vessels.radius + _BEYOND_PX
+    return kind[seed], distance <= reach[seed]
+
+
+def _meeting_places(vessels: Stretches, label: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) bool: junctions and crossings at which both kinds meet."""
+    found = np.zeros(shape, np.uint8)
+    for place, radius, stretches in vessels.meetings:
+        if {-1, 1} <= set(label[list(stretches)].tolist()):
+            _fill(found, place, _MEETING_RADII * radius + 1)
+    for place, pair in zip(vessels.crossing_at, vessels.crossings, strict=True):
+        if label[pair[0]] * label[pair[1]] < 0:
+            widths = [vessels.radius[vessels.starts[s] : vessels.starts[s + 1]].max() for s in pair]
+            _fill(found, place, _MEETING_RADII * float(max(widths)) + 1)
+    return found > 0
+
+
+def _share_crossings(
+    new: dict[int, np.ndarray], own: np.ndarray, vessels: Stretches, label: np.ndarray
+) -> None:
+    """Lead in place each vessel of known kind through its crossings, its edges as smooth as a pixel allows."""
+    owner = vessels.owner
+    for place, pair in zip(vessels.crossing_at, vessels.crossings, strict=True):
+        if label[pair[0]] * label[pair[1]] >= 0:
+            continue
+        widths = [
+            float(np.median(vessels.radius[vessels.starts[s] : vessels.starts[s + 1]])) + 0.5 for s in pair
+        ]
+        reach = int(_CROSSING_RADII * max(widths)) + 2
+        corner = np.maximum(np.rint(place).astype(np.intp) - reach, 0)
+        window = tuple(slice(int(first), int(first) + 2 * reach + 1) for first in corner)
+        cover = []
+        for stretch, width in zip(pair.tolist(), widths, strict=True):
+            # the line through the crossing, of which the stretch may be cut short
+            line = vessels.points[vessels.vessel[owner] == vessels.vessel[stretch]]
+            away = np.ones(own[window].shape, np.uint8)
+            pixel = np.rint(line).astype(np.intp) - corner
+            pixel = pixel[((pixel >= 0) & (pixel < away.shape)).all(axis=1)]
+            away[pixel[:, 0], pixel[:, 1]] = 0
+            distance = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_5)
+            cover.append(np.clip(width + 0.5 - distance, 0, 1))
+        inside_both = np.minimum(*cover)
+        for stretch in pair.tolist():
+            part = new[int(label[stretch])][window]
+            np.maximum(part, np.rint(own[window] * inside_both).astype(np.uint8), out=part)
+
+
+def _fill(picture: np.ndarray, place: np.ndarray, radius: float) -> None:
+    """Set in place the pixels (H, W) uint8 of a disc."""
+    row, col = np.rint(place).astype(int).tolist()
+    cv2.circle(picture, (col, row), int(np.ceil(radius)), 1, cv2.FILLED)
