@@ -33,6 +33,7 @@ class SegmentationSettings(_Settings):
     model: str = "fundus-vessels"  # name of a shipped bundle, or a folder
     hand: str | None = None  # annotation hand to follow; None: the bundle's own default
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the CPU or GPU has it
+    runtime: Literal["torch", "openvino", "auto"] = "torch"  # auto: OpenVINO if installed and there is no GPU
 
 
 class VesselSettings(_Settings):

@@ -25,6 +25,7 @@ from retquant.manifest.records import ImageRecord
 from retquant.quality import Quality, assess
 from retquant.segmentation.bundles import Bundle, read_bundle
 from retquant.segmentation.mirror import segment_in_mirror
+from retquant.segmentation.runtime import with_runtime
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.tables.rows import ImageRows
 from retquant.vessels import VesselGraph, build_graphs
@@ -170,6 +171,7 @@ def segment(
         device=device,
         precision=config.segmentation.precision,
         hand=config.segmentation.hand,
+        runtime=config.segmentation.runtime,
     )
     return Segmentation(targets=MappingProxyType({**segmenter(image).targets, **given}))
 
@@ -342,7 +344,7 @@ def run_cohort(
     from retquant.manifest import Manifest, read_manifest
 
     cohort = manifest if isinstance(manifest, Manifest) else read_manifest(Path(manifest))
-    chosen = config or RunConfig()
+    chosen = with_runtime(config or RunConfig(), device)  # the record then tells it
     columns = set().union(
         *(select_columns(chosen.biomarkers.include, modality=m) for m in {r.modality for r in cohort.records})
     )

@@ -23,6 +23,10 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="Segmentation model [default: that of the settings].")
     ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(help="torch, openvino (the extra of that name), or auto [default: torch]."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes [default: by cores and memory]; 0 runs in this one.")
     ] = None,
@@ -59,10 +63,10 @@ def run(
     from retquant.cli.cohort_run import RunRequest, carry_out
 
     request = RunRequest(
-        manifest=manifest, out=out, config=config, model=model, workers=workers, threads=threads, scheduler=scheduler,
-        device=device, overlays=overlays, masks=masks, probabilities=probabilities, uncertainty=uncertainty,
-        max_failures=max_failures, retry_failed=retry_failed, verify=verify, allow_outside=allow_outside, root=root,
-        yes=yes, quiet=quiet, as_json=as_json,
+        manifest=manifest, out=out, config=config, model=model, runtime=runtime, workers=workers, threads=threads,
+        scheduler=scheduler, device=device, overlays=overlays, masks=masks, probabilities=probabilities,
+        uncertainty=uncertainty, max_failures=max_failures, retry_failed=retry_failed, verify=verify,
+        allow_outside=allow_outside, root=root, yes=yes, quiet=quiet, as_json=as_json,
     )  # fmt: skip
     raise typer.Exit(carry_out(request))
 

@@ -26,6 +26,7 @@ class RunRequest:
     out: Path | None
     config: Path | None
     model: str | None
+    runtime: str | None
     workers: int | None
     threads: int
     scheduler: str | None
@@ -86,11 +87,14 @@ def carry_out(request: RunRequest) -> int:
 
 def _config(request: RunRequest) -> RunConfig:
     from retquant.config import RunConfig, load_config
+    from retquant.segmentation.runtime import with_runtime
 
     config = load_config(request.config) if request.config else RunConfig()
     if request.model is not None:
         segmentation = config.segmentation.model_copy(update={"model": request.model})
         config = config.model_copy(update={"segmentation": segmentation})
+    if request.runtime is not None:
+        config = with_runtime(config, request.device, request.runtime)
     if request.uncertainty:
         biomarkers = config.biomarkers.model_copy(update={"uncertainty": True})
         config = config.model_copy(update={"biomarkers": biomarkers})

@@ -31,6 +31,10 @@ def evaluate(
         str, typer.Option(help="test, or validation: only the persons that a training recipe holds out.")
     ] = "test",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    runtime: Annotated[
+        str,
+        typer.Option(help="torch, openvino (the extra of that name), or auto."),
+    ] = "torch",
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     card: Annotated[bool, typer.Option("--card", help="Put the figures on the model's card.")] = False,
 ) -> None:
@@ -47,7 +51,7 @@ def evaluate(
     bundle = read_bundle(model)
     for part in load_datasets(ready_recipe(dataset)):
         own = part.hand if part.hand in bundle.hands else None
-        segmenter = load_segmenter(model, device=device, hand=hand or own)
+        segmenter = load_segmenter(model, device=device, hand=hand or own, runtime=runtime)
         files = None if out is None else EvaluationFolder(out / part.name.replace(" ", "-").replace("/", "-"))
         judged = judge(
             segmenter,

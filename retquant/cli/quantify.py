@@ -19,6 +19,10 @@ def quantify(
     images: Annotated[list[Path], typer.Argument(help="Fundus photographs.")],
     biomarkers: Annotated[str, typer.Option(help="Glob over the biomarkers to print.")] = "*",
     model: Annotated[str | None, typer.Option(help="Segmentation model.")] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(help="torch, openvino (the extra of that name), or auto [default: torch]."),
+    ] = None,
     overlay: Annotated[Path | None, typer.Option(help="Folder for one overlay picture an image.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table to this CSV file.")] = None,
     uncertainty: Annotated[
@@ -33,11 +37,14 @@ def quantify(
     from retquant.config import BiomarkerSettings, RunConfig, SegmentationSettings
     from retquant.pipeline import chosen_model
     from retquant.pipeline import quantify as measure
+    from retquant.segmentation.runtime import with_runtime
 
     config = RunConfig(
         segmentation=SegmentationSettings(model=model) if model else SegmentationSettings(),
         biomarkers=BiomarkerSettings(include=(biomarkers,), uncertainty=uncertainty),
     )
+    if runtime is not None:
+        config = with_runtime(config, device, runtime)
     typer.echo(chosen_model(config).licence_note, err=True)
     failed: list[Path] = []
 

@@ -21,6 +21,7 @@ from retquant.tables.files import write_file
 RUN_RECORD = "run.json"
 PACKAGES = (
     "torch",
+    "openvino",
     "numpy",
     "scipy",
     "scikit-image",

@@ -20,6 +20,7 @@ from retquant.segmentation.working_image import field_colour, frame_of, glance_o
 if TYPE_CHECKING:
     from retquant.segmentation.build import Network
     from retquant.segmentation.network import SamNetwork
+    from retquant.segmentation.openvino_session import Session
 
 OVERLAP_PX = 64  # of neighbouring tiles; 640 px across the field is then 3x3 tiles of 256 exactly
 
@@ -32,6 +33,7 @@ def predict_field(
     working_px: int,
     hand: int,
     precision: str = "float32",
+    session: Session | None = None,
 ) -> Mapping[str, np.ndarray]:
     """Probability of each target at every pixel of one image.
 
@@ -41,6 +43,7 @@ def predict_field(
     fov : (H, W) bool
     working_px : the field's width in the frame the network works in
     hand : index of the annotation hand to follow
+    session : the network in OpenVINO, to run in its place
 
     Returns
     -------
@@ -53,7 +56,7 @@ def predict_field(
     glance = None
     if isinstance(network, CompactNetwork):
         glance = glance_of(contrast, field_colour(cut, field), GLANCE_SHRINK)
-    probability = predict_frame(network, contrast, glance, hand=hand, precision=precision)
+    probability = predict_frame(network, contrast, glance, hand=hand, precision=precision, session=session)
     return {
         target: _to_image(frame.paste(probability[index]), fov)
         for index, target in enumerate(network.spec.targets)
@@ -117,6 +120,7 @@ def predict_frame(
     *,
     hand: int,
     precision: str = "float32",
+    session: Session | None = None,
 ) -> np.ndarray:
     """(T, S, S) float32 probabilities of a field in the working frame.
 
@@ -124,18 +128,31 @@ def predict_frame(
     ----------
     contrast : (S, S, 3) float32 local contrast
     glance : (g, g, 6) float32, which the compact network wants
+    session : the network in OpenVINO, to run in its place
     """
     size = len(contrast)
     if isinstance(network, CompactNetwork):
         if glance is None:
             raise ModelError("the compact network needs a glance at the whole field", remedy="give `glance`")
-        logits = _whole_field(network, contrast, glance, hand=hand, precision=precision)
+        if session is not None:
+            logits = session(_channels_first(contrast), hand, _channels_first(glance))[0]
+        else:
+            logits = _whole_field(network, contrast, glance, hand=hand, precision=precision)
     else:
         corners = tile_corners(size, network.tile_px, OVERLAP_PX)
-        tiles = _forward(network, contrast, corners, hand=hand, precision=precision)
+        if session is not None:
+            cuts = (contrast[r : r + network.tile_px, c : c + network.tile_px] for r, c in corners)
+            tiles = np.concatenate([session(_channels_first(cut), hand) for cut in cuts])
+        else:
+            tiles = _forward(network, contrast, corners, hand=hand, precision=precision)
         logits = blend(tiles, corners, size)
     probability: np.ndarray = 1 / (1 + np.exp(-logits))
     return probability
+
+
+def _channels_first(array: np.ndarray) -> np.ndarray:
+    """A batch of one (1, C, h, w)."""
+    return np.ascontiguousarray(array.transpose(2, 0, 1))[None]
 
 
 def _whole_field(
@@ -145,8 +162,7 @@ def _whole_field(
     device = next(network.parameters()).device
 
     def tensor(array: np.ndarray) -> torch.Tensor:
-        channels_first = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))[None]
-        return channels_first.to(device, memory_format=torch.channels_last)
+        return torch.from_numpy(_channels_first(array)).to(device, memory_format=torch.channels_last)
 
     with torch.inference_mode(), _autocast(device.type, precision):
         logits, _ = network(

@@ -1,11 +1,17 @@
-"""What makes inference fast on the machine at hand: device, precision, memory allocator."""
+"""What makes inference fast on the machine at hand: device, precision, library, memory allocator."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+
+from retquant.config import RunConfig
+from retquant.errors import ModelError
+
+RUNTIMES = ("torch", "openvino", "auto")
 
 
 @cache
@@ -39,6 +45,45 @@ def pick_precision(wanted: str, device: str) -> str:
 
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     return "bfloat16" if _cpu_flags() & {"avx512_bf16", "amx_bf16"} else "float32"
+
+
+def pick_runtime(wanted: str, device: str = "auto") -> str:
+    """`openvino` or `torch`: what multiplies. `auto` takes OpenVINO where it is installed and there is no GPU.
+
+    Raises
+    ------
+    ModelError
+        There is no such runtime; or OpenVINO is asked for and is not installed, or on a GPU.
+    """
+    if wanted == "torch":
+        return wanted
+    if wanted not in RUNTIMES:
+        raise ModelError(f"there is no runtime {wanted!r}", remedy=f"--runtime {', '.join(RUNTIMES)}")
+    is_installed, place = find_spec("openvino") is not None, pick_device(device)
+    if wanted == "auto":
+        return "openvino" if is_installed and place == "cpu" else "torch"
+    if not is_installed:
+        raise ModelError(
+            "OpenVINO is not installed", remedy="pip install 'retquant[openvino]', or --runtime torch"
+        )
+    if place != "cpu":
+        raise ModelError(
+            f"OpenVINO runs on the CPU here, not on {place}", remedy="--device cpu, or --runtime torch"
+        )
+    return wanted
+
+
+def with_runtime(config: RunConfig, device: str = "auto", wanted: str | None = None) -> RunConfig:
+    """The configuration with the library named that will multiply on this machine, as `wanted` or as it says itself.
+
+    Raises
+    ------
+    ModelError
+        That library cannot be had.
+    """
+    runtime = pick_runtime(wanted or config.segmentation.runtime, device)
+    segmentation = config.segmentation.model_copy(update={"runtime": runtime})
+    return config.model_copy(update={"segmentation": segmentation})
 
 
 @cache
