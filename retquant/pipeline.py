@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retquant.anatomy import Anatomy, locate
+from retquant.anatomy.disc import find_disc
 from retquant.biomarkers import Biomarkers, MeasureInputs, measure, select_columns
 from retquant.biomarkers.uncertainty import with_standard_errors
 from retquant.cohort.stages import StageClock
@@ -29,7 +30,7 @@ from retquant.segmentation.runtime import with_runtime
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.tables.rows import ImageRows
 from retquant.vessels import VesselGraph, build_graphs
-from retquant.vessels.consistency import consistent
+from retquant.vessels.consistency import consistent, is_refinable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,13 +53,9 @@ class Analysis:
     segmentation: Segmentation
     anatomy: Anatomy
     graphs: Mapping[str, VesselGraph]
+    inputs: MeasureInputs  # what the biomarkers were measured from
     biomarkers: Biomarkers
     seconds: Mapping[str, float]  # stage -> wall time
-
-    @property
-    def inputs(self) -> MeasureInputs:
-        """What the biomarkers were measured from."""
-        return _inputs(self.image, self.quality, self.segmentation, self.anatomy, self.graphs)
 
 
 def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> Analysis:
@@ -88,11 +85,12 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
     with clock.stage("anatomy"):
         anatomy = locate(segmentation, record, field=image.field, fov=image.fov)
     with clock.stage("graph"):
-        segmentation = _consistent(image, segmentation, anatomy, config)
+        segmentation = consistent_labels(image, segmentation, config)
         graphs = MappingProxyType(dict(_graphs(image, segmentation, anatomy, config)))
     with clock.stage("measure"):
         columns = select_columns(config.biomarkers.include, modality=image.modality)
-        biomarkers: Biomarkers = measure(_inputs(image, quality, segmentation, anatomy, graphs), columns)
+        inputs = _inputs(image, quality, segmentation, anatomy, graphs)
+        biomarkers: Biomarkers = measure(inputs, columns)
     if config.biomarkers.uncertainty:
         with clock.stage("uncertainty"):
 
@@ -108,8 +106,7 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
                     partial(segment, given={}, config=config, device=device), image, axis
                 )
                 seen = Segmentation(targets=MappingProxyType({**found.targets, **given}))
-                where = locate(seen, record, field=image.field, fov=image.fov)
-                return _consistent(image, seen, where, config)
+                return consistent_labels(image, seen, config)
 
             biomarkers = with_standard_errors(biomarkers, segmentation, again=again, mirrored=mirrored)
     return Analysis(
@@ -119,6 +116,7 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
         segmentation=segmentation,
         anatomy=anatomy,
         graphs=graphs,
+        inputs=inputs,
         biomarkers=biomarkers,
         seconds=MappingProxyType(clock.seconds),
     )
@@ -176,19 +174,19 @@ def segment(
     return Segmentation(targets=MappingProxyType({**segmenter(image).targets, **given}))
 
 
-def _consistent(
-    image: RetinalImage, segmentation: Segmentation, anatomy: Anatomy, config: RunConfig
-) -> Segmentation:
-    """The segmentation with a model's arteries and veins made consistent along the vessels."""
-    if not config.vessels.consistent_arteries_and_veins:
+def consistent_labels(image: RetinalImage, segmentation: Segmentation, config: RunConfig) -> Segmentation:
+    """The segmentation with a model's arteries and veins made consistent along the vessels (`vessels.consistency`)."""
+    if not config.vessels.consistent_arteries_and_veins or not is_refinable(segmentation.targets):
         return segmentation
-    disc = anatomy.disc and (anatomy.disc.center, anatomy.disc.radius_px)
-    changed = consistent(segmentation.targets, fov=image.fov, settings=config.vessels, disc=disc)
-    return (
-        Segmentation(targets=MappingProxyType({**segmentation.targets, **changed}))
-        if changed
-        else segmentation
+    target = segmentation.get("disc")
+    disc = find_disc(target, image.fov) if target is not None else None
+    changed = consistent(
+        segmentation.targets,
+        fov=image.fov,
+        settings=config.vessels,
+        disc=None if disc is None else (disc.center, disc.radius_px),
     )
+    return Segmentation(targets=MappingProxyType({**segmentation.targets, **changed}))
 
 
 def _graphs(

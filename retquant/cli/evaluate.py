@@ -35,11 +35,21 @@ def evaluate(
         str,
         typer.Option(help="torch, openvino (the extra of that name), or auto."),
     ] = "torch",
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw", help="Arteries and veins as the network gives them, not weighed along vessels."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     card: Annotated[bool, typer.Option("--card", help="Put the figures on the model's card.")] = False,
 ) -> None:
     """Judge MODEL on DATASET: Dice, AUC, clDice an image and their means."""
+    from functools import partial
+
     from retquant.cli.outcome import say_json
+    from retquant.config import RunConfig
+    from retquant.pipeline import consistent_labels
     from retquant.segmentation.bundles import read_bundle
     from retquant.segmentation.segmenter import load_segmenter
     from retquant.training.evaluate import SECOND_OBSERVER, ready_recipe
@@ -58,6 +68,7 @@ def evaluate(
             part,
             root=data,
             role=role,
+            refine=None if raw else partial(consistent_labels, config=RunConfig()),
             report=None if as_json else _say_image,
             show=None if files is None else files.show,
         )
@@ -82,6 +93,8 @@ def evaluate(
                 "connectivity": row.connectivity,
                 "found/drawn calibre": row.calibre_ratio,
                 "Dice at the chosen threshold": row.dice_at_chosen,
+                "labelled right on centre lines": row.line_accuracy,
+                "error of the vertical cup-to-disc ratio": row.cdr_error,
                 "median error in disc radii": row.error_radii,
             }
             said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)

@@ -64,6 +64,11 @@ class HeldOutResult(_Card):
     calibre_ratio: float | None = None  # found over drawn width on the same centre lines
     threshold: float | None = None  # of greatest pooled Dice, found in the role "validation"
     dice_at_chosen: float | None = None  # at the threshold found there
+    line_accuracy: float | None = (
+        None  # arteries, veins: labelled right on the drawn centre line, of what is found
+    )
+    cdr_error: float | None = None  # of a cup: vertical cup-to-disc ratio, mean of |found - drawn|
+    cdr_bias: float | None = None  # mean of found - drawn
     error_radii: float | None = None  # of a point: median distance from the truth, in radii of the disc
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from retquant.config import ImageSettings
 from retquant.images import read_image
+from retquant.images.retinal_image import RetinalImage
 from retquant.resources import resource_folder
 from retquant.segmentation.bundles import HeldOutResult
 from retquant.segmentation.landmark import landmark_of
@@ -18,11 +20,14 @@ from retquant.segmentation.segmenter import Segmenter
 from retquant.training.datasets import Example, find_examples
 from retquant.training.metrics import Confusion, bootstrap_interval
 from retquant.training.recipe import DatasetRecipe
-from retquant.training.scores import ImageScore, score_map
+from retquant.training.scores import KINDS, ImageScore, cdr_error, score_kinds, score_map
 from retquant.training.truth import DISC_RADII_TO_FOVEA, artery_and_vein, read_codes, read_truth
 
 SECOND_OBSERVER = "second observer"
 """The `hand` of rows that judge another person's drawing as if a model had made it."""
+
+Refine = Callable[[RetinalImage, Segmentation], Segmentation]
+"""What is done to a segmentation before it is measured, and so before it is judged."""
 
 Scored = tuple[str, ImageScore, Confusion | None]  # hand, figures, counts
 
@@ -68,13 +73,15 @@ def evaluate(
     *,
     root: Path,
     role: str = "test",
+    refine: Refine | None = None,
     report: Callable[[ImageScore], None] | None = None,
     show: Callable[[Judged], None] | None = None,
 ) -> Evaluation:
     """Judge a segmenter on a data set, at the images' own resolution inside their field of view.
 
     In the role `validation` just the recipe's validation persons are scored, and the threshold of greatest pooled Dice
-    is found; in any other, the threshold that the bundle's card has from there is reported beside one half.
+    is found; in any other, the threshold that the bundle's card has from there is reported beside one half. `refine`
+    is what the pipeline does to a segmentation before measuring; without it the network's own maps are judged.
     """
     if not set(recipe.targets) & set(segmenter.bundle.targets):
         return Evaluation(scores=(), results=())  # nothing to compare: the images are not even read
@@ -83,7 +90,7 @@ def evaluate(
         examples = [e for e in examples if e.person in set(recipe.validation)]
     scored: list[Scored] = []
     for example in examples:
-        for row in _score(segmenter, example, show):
+        for row in _score(segmenter, example, refine, show):
             scored.append(row)
             if report is not None and row[0] != SECOND_OBSERVER:
                 report(row[1])
@@ -104,29 +111,58 @@ def evaluate(
     )
 
 
-def _score(segmenter: Segmenter, example: Example, show: Callable[[Judged], None] | None) -> Iterator[Scored]:
+def _score(
+    segmenter: Segmenter,
+    example: Example,
+    refine: Refine | None,
+    show: Callable[[Judged], None] | None,
+) -> Iterator[Scored]:
     image = read_image(example.image, fov_mask=example.fov, settings=ImageSettings())
     found = segmenter(image)
+    if refine is not None:
+        found = refine(image, found)
+    truth = {
+        target: (drawn, known & image.fov)
+        for target, drawn, known in _drawn(example.truth, image.shape)
+        if target in found.targets
+    }
     second = {target: mask for target, mask, _ in _drawn(example.second, image.shape)}
-    for target, drawn, known in _drawn(example.truth, image.shape):
-        if target not in found.targets:
-            continue
-        valid = known & image.fov
+    masks = {target: found.targets[target].mask for target in truth}
+    told, extra = _of_pairs(masks, truth, about=(example.dataset, example.stem))
+    for target, (drawn, valid) in truth.items():
         probability = found.targets[target].probability
         about = (example.dataset, example.stem, target)
         chosen = _chosen_threshold(segmenter, target)
         width = image.field.diameter_px
         score, counts = score_map(probability, drawn, valid, field_px=width, chosen=chosen, about=about)
-        yield segmenter.hand, score, counts
+        yield segmenter.hand, replace(score, **extra.get(target, {})), counts
         if target in second:
             other = np.where(second[target], np.uint8(255), np.uint8(0))
             score, counts = score_map(other, drawn, valid, field_px=width, about=about)
             yield SECOND_OBSERVER, score, counts
         if show is not None:
-            show(
-                Judged(image=example.stem, target=target, found=probability >= 128, drawn=drawn, valid=valid)
-            )
+            show(Judged(image=example.stem, target=target, found=masks[target], drawn=drawn, valid=valid))
+    if told is not None:
+        yield segmenter.hand, told, None
     yield from ((segmenter.hand, score, None) for score in _score_points(found, example))
+
+
+def _of_pairs(
+    found: Mapping[str, np.ndarray],
+    truth: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    about: tuple[str, str],
+) -> tuple[ImageScore | None, dict[str, dict[str, Any]]]:
+    """The row on telling arteries from veins, and figures of a target (artery, vein, cup) that take another, too."""
+    told: ImageScore | None = None
+    extra: dict[str, dict[str, Any]] = {}
+    drawn = {target: mask for target, (mask, _) in truth.items()}
+    if set(KINDS) <= set(truth):
+        told, lines = score_kinds(found, drawn, truth["artery"][1], about=about)
+        extra = {kind: {"line_accuracy": share} for kind, share in lines.items()}
+    if {"cup", "disc"} <= set(truth):
+        extra["cup"] = {"cdr_error": cdr_error(found, drawn)}
+    return told, extra
 
 
 def _drawn(files: Mapping[str, Path], shape: tuple[int, int]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -192,6 +228,8 @@ def _summarize(
         else None,
         dice_at_chosen=summary("dice_at_chosen"),
         error_radii=summary("error_radii", np.median),
+        cdr_error=summary("cdr_error", lambda v: np.abs(v).mean()),
+        cdr_bias=summary("cdr_error"),
         **{
             figure: summary(figure)
             for figure in (
@@ -204,6 +242,7 @@ def _summarize(
                 "connectivity",
                 "thin_sensitivity",
                 "calibre_ratio",
+                "line_accuracy",
             )
         },
     )

@@ -105,6 +105,56 @@ def connectivity(found: np.ndarray, truth: np.ndarray) -> float:
     return 1 - min(1.0, abs(parts[0] - parts[1]) / drawn) if drawn else float("nan")
 
 
+def line_accuracy(
+    own: np.ndarray, other: np.ndarray, drawn: np.ndarray, drawn_other: np.ndarray, valid: np.ndarray
+) -> float:
+    """Share of the drawn centre line of one kind of vessel that is labelled right, of what is found as either kind.
+
+    Right is found as this kind and not as the other, too. All are (H, W) bool: masks found and drawn of this kind and
+    of the other, and where the drawing is known. What is drawn as both, a crossing, is left out.
+    """
+    from skimage.morphology import skeletonize
+
+    line = skeletonize(drawn & valid) & ~drawn_other & (own | other)
+    return _ratio(int((line & own & ~other).sum()), int(line.sum()))
+
+
+def kind_rates(
+    artery: np.ndarray, vein: np.ndarray, drawn: tuple[np.ndarray, np.ndarray], valid: np.ndarray
+) -> dict[str, float]:
+    """Sensitivity, specificity and accuracy of telling arteries (positive) from veins, pixel by pixel.
+
+    Of pixels drawn as one kind and found as one kind alone; all are (H, W) bool, `drawn` artery and vein.
+    """
+    judged = valid & (drawn[0] ^ drawn[1]) & (artery ^ vein)
+    positive = judged & drawn[0]
+    right = judged & (artery == drawn[0])
+    positives, all_ = int(positive.sum()), int(judged.sum())
+    hits, rights = int((right & positive).sum()), int(right.sum())
+    return {
+        "sensitivity": _ratio(hits, positives),
+        "specificity": _ratio(rights - hits, all_ - positives),
+        "accuracy": _ratio(rights, all_),
+    }
+
+
+def vertical_ratio(cup: np.ndarray, disc: np.ndarray) -> float:
+    """Vertical cup-to-disc ratio of two (H, W) bool masks: extents of their largest parts along the image's vertical.
+
+    NaN without a disc; 0 without a cup.
+    """
+    heights = [_height(mask) for mask in (cup, disc)]
+    return _ratio(*heights)
+
+
+def _height(mask: np.ndarray) -> int:
+    """Pixels from top to bottom of a mask's largest 8-connected part."""
+    import cv2
+
+    parts = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)[2][1:]
+    return int(parts[parts[:, cv2.CC_STAT_AREA].argmax(), cv2.CC_STAT_HEIGHT]) if len(parts) else 0
+
+
 def calibre_ratio(found: np.ndarray, truth: np.ndarray) -> float:
     """Mean width of the found mask over that of the drawn one, both on the drawn centre line where both have one."""
     import cv2

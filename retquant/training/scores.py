@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,18 @@ from retquant.training.metrics import (
     calibre_ratio,
     centerline_dice,
     connectivity,
+    kind_rates,
+    line_accuracy,
     thin_sensitivity,
+    vertical_ratio,
 )
 
 LINES = frozenset({"vessel", "artery", "vein"})
 """Targets with a centre line."""
+
+KINDS = ("artery", "vein")
+TELLING_APART = "artery_vein"
+"""The `target` of rows on how well arteries are told from veins, whatever of either is found."""
 
 THIN_PX = 3.0  # calibre, at the scale of DRIVE
 DRIVE_FIELD_PX = 540.0  # width of its field of view
@@ -43,6 +51,8 @@ class ImageScore:
     thin_sensitivity: float = _UNKNOWN  # of vessels below 3 px at DRIVE's scale
     calibre_ratio: float = _UNKNOWN  # found width over drawn width on the same centre lines
     dice_at_chosen: float = _UNKNOWN  # at the threshold chosen on the validation persons
+    line_accuracy: float = _UNKNOWN  # of arteries or veins found, labelled right on the drawn centre line
+    cdr_error: float = _UNKNOWN  # of a cup: vertical cup-to-disc ratio found minus drawn
     error_radii: float = _UNKNOWN  # of a point, in radii of the disc; infinite where none was found
 
 
@@ -94,3 +104,41 @@ def score_map(
         **lines,
     )
     return score, counts
+
+
+def score_kinds(
+    found: Mapping[str, np.ndarray],
+    drawn: Mapping[str, np.ndarray],
+    valid: np.ndarray,
+    *,
+    about: tuple[str, str],
+) -> tuple[ImageScore, dict[str, float]]:
+    """How well arteries are told from veins, and the accuracy of each kind on its drawn centre line.
+
+    The row's `line_accuracy` is balanced, the mean of both kinds; its sensitivity (arteries), specificity (veins) and
+    accuracy are those of the pixels found as either.
+
+    Parameters
+    ----------
+    found, drawn : `artery` and `vein` -> (H, W) bool
+    valid : (H, W) bool, where the truth is known inside the field of view
+    about : data set, image
+    """
+    lines = {
+        kind: line_accuracy(found[kind], found[other], drawn[kind], drawn[other], valid)
+        for kind, other in (KINDS, KINDS[::-1])
+    }
+    rates = kind_rates(found["artery"], found["vein"], (drawn["artery"], drawn["vein"]), valid)
+    score = ImageScore(
+        dataset=about[0],
+        image=about[1],
+        target=TELLING_APART,
+        line_accuracy=(lines["artery"] + lines["vein"]) / 2,
+        **rates,
+    )
+    return score, lines
+
+
+def cdr_error(found: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray]) -> float:
+    """Vertical cup-to-disc ratio found minus drawn, of `cup` and `disc` -> (H, W) bool; NaN where a disc is missing."""
+    return vertical_ratio(found["cup"], found["disc"]) - vertical_ratio(drawn["cup"], drawn["disc"])

@@ -155,3 +155,87 @@ def test_a_set_without_a_common_target_is_not_even_read(data: Path) -> None:
         }
     )
     assert evaluate(OneRowLow(), recipe, root=data).results == ()  # type: ignore[arg-type]
+
+
+class SwapsHalfAndCupsTooLow:
+    """Calls the right half of the artery a vein, and finds a cup that is 10 rows too high in all."""
+
+    hand = "chase"
+    precision = "float32"
+
+    def __init__(self) -> None:
+        self.bundle = read_bundle("fundus-vessels").model_copy(
+            update={"targets": ("artery", "vein", "disc", "cup")}
+        )
+
+    def __call__(self, image: RetinalImage) -> Segmentation:
+        left = np.arange(SIZE)[None] < 80
+        masks = {
+            "artery": bar(60, 70) & left,
+            "vein": bar(90, 100) | (bar(60, 70) & ~left),
+            "disc": bar(20, 60),
+            "cup": bar(25, 55),
+        }
+        return Segmentation(
+            targets={
+                n: TargetMask(probability=np.where(m, 250, 5).astype(np.uint8), source="model:x")
+                for n, m in masks.items()
+            }
+        )
+
+
+@pytest.fixture(scope="module")
+def kinds(data: Path) -> DatasetRecipe:
+    for name in ("=a", "b"):
+        codes = np.where(bar(60, 70), 1, np.where(bar(90, 100), 2, 0)).astype(np.uint8)
+        for part, mask in (("av", codes), ("disc", bar(20, 60)), ("cup", bar(30, 50))):
+            (data / part).mkdir(exist_ok=True)
+            Image.fromarray(mask).save(data / part / f"{name}.png")
+    return DatasetRecipe.model_validate(
+        {
+            "name": "kinds",
+            "licence": "CC0",
+            "hand": "chase",
+            "images": "*.png",
+            "pattern": "(?P<id>.+)",
+            "person": "{id}",
+            "truth": {"av": "av/{id}.png", "disc": "disc/{id}.png", "cup": "cup/{id}.png"},
+        }
+    )
+
+
+def test_arteries_and_veins_are_judged_on_centre_lines(data: Path, kinds: DatasetRecipe) -> None:
+    found = evaluate(SwapsHalfAndCupsTooLow(), kinds, root=data)  # type: ignore[arg-type]
+    rows = {result.target: result for result in found.results}
+    assert rows["artery"].line_accuracy == pytest.approx(0.5, abs=0.02)
+    assert rows["vein"].line_accuracy == 1
+    told = rows["artery_vein"]
+    assert told.line_accuracy == pytest.approx(0.75, abs=0.01)
+    assert (told.sensitivity, told.specificity, told.accuracy) == pytest.approx((0.5, 1, 0.75))
+    assert told.dice is None
+
+
+def test_the_cup_to_disc_ratio_stands_beside_the_cup(
+    data: Path, kinds: DatasetRecipe, tmp_path: Path
+) -> None:
+    found = evaluate(SwapsHalfAndCupsTooLow(), kinds, root=data)  # type: ignore[arg-type]
+    rows = {result.target: result for result in found.results}
+    assert rows["cup"].cdr_error == rows["cup"].cdr_bias == pytest.approx(30 / 40 - 20 / 40)
+    assert rows["disc"].cdr_error is None
+    EvaluationFolder(tmp_path).write(found, title="kinds")
+    with (tmp_path / "summary.csv").open(encoding="utf-8") as file:
+        assert {row["target"]: row["cdr_error"] for row in csv.DictReader(file)}["cup"] == "0.25"
+    assert "line accuracy" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_the_pipeline_does_to_a_segmentation_is_judged(data: Path, kinds: DatasetRecipe) -> None:
+    def set_right(image: RetinalImage, found: Segmentation) -> Segmentation:
+        artery = np.where(bar(60, 70), 250, 5).astype(np.uint8)
+        vein = np.where(bar(90, 100), 250, 5).astype(np.uint8)
+        both = {
+            n: TargetMask(probability=m, source="model:x") for n, m in (("artery", artery), ("vein", vein))
+        }
+        return Segmentation(targets={**found.targets, **both})
+
+    found = evaluate(SwapsHalfAndCupsTooLow(), kinds, root=data, refine=set_right)  # type: ignore[arg-type]
+    assert next(r for r in found.results if r.target == "artery_vein").line_accuracy == 1

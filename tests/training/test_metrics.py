@@ -10,7 +10,10 @@ from retquant.training.metrics import (
     bootstrap_interval,
     centerline_dice,
     connectivity,
+    kind_rates,
+    line_accuracy,
     thin_sensitivity,
+    vertical_ratio,
 )
 
 
@@ -122,3 +125,62 @@ def test_the_interval_of_a_mean_holds_it_and_has_the_width_of_its_standard_error
     assert low < values.mean() < high
     # 2 x 1.96 standard errors; 2,000 draws leave some per cent of noise
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+
+
+def two_lines() -> tuple[np.ndarray, np.ndarray]:
+    """An artery and a vein, each 90 px long and 5 px wide."""
+    artery, vein = np.zeros((60, 100), bool), np.zeros((60, 100), bool)
+    artery[10:15, 5:95] = True
+    vein[40:45, 5:95] = True
+    return artery, vein
+
+
+def test_line_accuracy_is_the_share_of_found_centre_line_with_the_right_label() -> None:
+    artery, vein = two_lines()
+    everywhere = np.ones(artery.shape, bool)
+    found_artery, found_vein = artery.copy(), vein.copy()
+    found_artery[:, 50:] = False  # half of the artery: a quarter is missed …
+    found_vein[10:15, 50:70] = True  # … and the rest called vein
+    assert line_accuracy(artery, vein, artery, vein, everywhere) == 1
+    # skeletons stop two pixels short of their ends
+    assert line_accuracy(found_artery, found_vein, artery, vein, everywhere) == pytest.approx(
+        43 / 63, abs=0.02
+    )
+    assert line_accuracy(found_vein, found_artery, vein, artery, everywhere) == 1
+    # what both masks claim is not told apart
+    assert line_accuracy(artery | vein, artery | vein, artery, vein, everywhere) == 0
+
+
+def test_line_accuracy_leaves_crossings_and_the_unknown_out() -> None:
+    artery, vein = two_lines()
+    vein[:, 20:25] = True
+    known = np.ones(artery.shape, bool)
+    known[:, 60:] = False
+    found_artery = artery.copy()
+    found_artery[:, 60:] = False
+    found_vein = vein.copy()
+    found_vein[10:15, 60:] = True
+    assert line_accuracy(found_artery, found_vein, artery, vein, known) == 1
+
+
+def test_rates_of_kinds_count_what_is_drawn_and_found_as_one_kind() -> None:
+    artery, vein = two_lines()
+    everywhere = np.ones(artery.shape, bool)
+    found_artery, found_vein = artery.copy(), vein.copy()
+    found_artery[:, 50:] = False
+    found_vein[10:15, 80:] = True
+    rates = kind_rates(found_artery, found_vein, (artery, vein), everywhere)
+    assert rates["sensitivity"] == pytest.approx(45 / 60)
+    assert rates["specificity"] == 1
+    assert rates["accuracy"] == pytest.approx((45 + 90) / 150)
+
+
+def test_the_vertical_ratio_is_that_of_the_heights() -> None:
+    rows, cols = np.mgrid[:120, :120]
+    disc = np.hypot(rows - 60, cols - 60) <= 40
+    cup = np.hypot((rows - 60) / 2, cols - 60) <= 10
+    assert vertical_ratio(cup, disc) == pytest.approx(41 / 81)
+    disc[2:5, 2:5] = True  # a speck is no disc
+    assert vertical_ratio(cup, disc) == pytest.approx(41 / 81)
+    assert vertical_ratio(np.zeros_like(disc), disc) == 0
+    assert np.isnan(vertical_ratio(cup, np.zeros_like(disc)))
