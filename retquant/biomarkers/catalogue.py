@@ -34,6 +34,7 @@ _HEADINGS = {
     "calibre": "Calibre",
     "narrowing": "Narrowing",
     "equivalents": "Central retinal equivalents",
+    "calibre_profile": "Width in the photograph",
     "tortuosity": "Tortuosity",
     "fractal": "Fractal dimensions",
     "multifractal": "Multifractal spectrum",

@@ -39,6 +39,7 @@ SLABS = ("svc", "icp", "dvc", "full", "ilm_opl", "opl_bm")
 BIOMARKERS = (
     *("area_density", "length_density"),
     *("calibre", "calibre_cv", "knudtson", "knudtson_n4", "hubbard"),
+    *("calibre_profile", "knudtson_profile", "knudtson_n4_profile", "hubbard_profile"),
     *("length_diameter_ratio", "focal_narrowing", "nicking"),
     *(f"tortuosity_hart{order}" for order in range(1, 8)),
     *("tortuosity_grisan", "tortuosity_icm", "tortuosity_soam", "tortuosity_scc", "tortuosity_trucco"),

@@ -22,6 +22,7 @@ FAMILIES = (
         "calibre",
         "narrowing",
         "equivalents",
+        "calibre_profile",
         "tortuosity",
         "fractal",
         "multifractal",

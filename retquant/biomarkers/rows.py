@@ -60,6 +60,8 @@ def _segments(view: View, um_per_px: float) -> Table:
     graph, count = view.graph, len(view.graph)
     first, last = graph.points[graph.starts[:-1]], graph.points[graph.starts[1:] - 1]
     calibre, spread = view.sample_spread
+    profiled = view.by_profile
+    wide = np.full(count, math.nan) if profiled is None else profiled.segment_calibre
     starts = graph.starts[:-1]
     return {
         "structure": np.full(count, view.structure),
@@ -76,6 +78,8 @@ def _segments(view: View, um_per_px: float) -> Table:
         "chord_um": graph.chord_length * um_per_px,
         "calibre_px": calibre,
         "calibre_um": calibre * um_per_px,
+        "calibre_profile_px": wide,
+        "calibre_profile_um": wide * um_per_px,
         "calibre_cv": spread,
         "is_long_enough": view.is_long_enough,
         "tortuosity_hart1": tortuosity_hart1(view),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as default
 from functools import cached_property
 from types import MappingProxyType
@@ -48,6 +48,18 @@ class MeasureInputs:
         default_factory=lambda: MappingProxyType({})
     )  # name without "quality_"
     photograph: np.ndarray | None = None  # (H, W, 3) uint8 RGB; None where only masks are known
+
+    @cached_property
+    def profiled(self) -> Mapping[str, VesselGraph]:
+        """The graphs with the calibre that the photograph shows; none without one, nor of an angiogram."""
+        if self.photograph is None or self.modality != "cfp" or not self.graphs:
+            return {}
+        from retquant.vessels.profile import profile_calibres
+
+        occupied = np.logical_or.reduce([self.segmentation.targets[name].mask for name in self.graphs])
+        # blood is darkest against its surroundings in green
+        calibres = profile_calibres(self.graphs, self.photograph[..., 1], fov=self.fov, occupied=occupied)
+        return {name: replace(graph, calibre=calibres[name]) for name, graph in self.graphs.items()}
 
 
 class Workspace:
@@ -116,6 +128,14 @@ class View:
     def whole(self) -> VesselGraph:
         """The structure's graph in the whole image, for what is counted by position."""
         return self.inputs.graphs[self.structure]
+
+    @cached_property
+    def by_profile(self) -> View | None:
+        """The same with the calibre that the photograph shows, whatever the masks' edges; None without a photograph."""
+        if not len(self.whole):
+            return self  # no vessel has no calibre, whether there is a photograph or not
+        graph = self.inputs.profiled.get(self.structure)
+        return None if graph is None else _ProfiledView(self, graph)
 
     @cached_property
     def is_untraced(self) -> bool:
@@ -216,3 +236,16 @@ class View:
         links = coo_array((np.ones(len(graph)), (graph.source, graph.target)), shape=(size, size))
         _, label = connected_components(links, directed=False)
         return np.asarray(label[graph.source])
+
+
+class _ProfiledView(View):
+    """A view whose graph has another calibre."""
+
+    def __init__(self, view: View, whole: VesselGraph) -> None:
+        super().__init__(view.workspace, view.structure, view.extent.name, view.sector)
+        self._whole = whole
+
+    @property
+    def whole(self) -> VesselGraph:
+        """The structure's graph in the whole image, with the photograph's calibre."""
+        return self._whole

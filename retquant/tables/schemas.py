@@ -110,6 +110,16 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
         _number("chord_um", "um", _IN_UM.format("Distance between first and last point")),
         _number("calibre_px", "px", "Width along the segment, edge to edge."),
         _number("calibre_um", "um", _IN_UM.format("Width along the segment, edge to edge")),
+        _number(
+            "calibre_profile_px",
+            "px",
+            "Width along the segment in the photograph; empty where only masks are known.",
+        ),
+        _number(
+            "calibre_profile_um",
+            "um",
+            "Width along the segment in the photograph; empty where only masks or no scale are known.",
+        ),
         _number("calibre_cv", "1", "Standard deviation of the width along the segment over its mean."),
         _flag("is_long_enough", "The segment is long enough to enter tortuosity."),
         _number(

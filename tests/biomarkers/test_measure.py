@@ -126,7 +126,7 @@ def test_columns_are_chosen_by_globs_and_an_unknown_one_is_named():
     chosen = select_columns(["crae_*", "vein_calibre_median_fov"], modality="cfp")
     assert "crae_hubbard_zone_c" in chosen
     assert chosen[-1] != "quality_score"
-    assert len(chosen) == 7
+    assert len(chosen) == 13  # three formulas, by mask and by photograph, in two zones, and the calibre
     with pytest.raises(ConfigError, match="crea_knudtson"):
         select_columns(["crea_knudtson_zone_b"], modality="cfp")
 
