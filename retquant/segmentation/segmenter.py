@@ -76,21 +76,14 @@ def load_segmenter(
         The bundle is missing, damaged, does not fit its network, or has no such annotation hand; or the
         runtime cannot be had.
     """
-    import torch
     from safetensors.torch import load
 
     from retquant.segmentation.build import build_network
-    from retquant.segmentation.network import SamNetwork
-    from retquant.segmentation.runtime import keep_large_blocks, pick_device, pick_precision, pick_runtime
+    from retquant.segmentation.runtime import keep_large_blocks
     from retquant.segmentation.spec import NetworkSpec
 
     keep_large_blocks()
     bundle = read_bundle(name)
-    hand = hand or bundle.default_hand
-    if hand not in bundle.hands:
-        raise ModelError(
-            f"{bundle.name} knows no annotation hand {hand!r}", remedy=f"one of {', '.join(bundle.hands)}"
-        )
     network = build_network(
         NetworkSpec(
             foundation=bundle.foundation,
@@ -103,6 +96,30 @@ def load_segmenter(
         )
     )
     network.load_trained({key: value.float() for key, value in load(read_weights(bundle)).items()})
+    return segmenter_of(
+        bundle, network, device=device, precision=precision, hand=hand or bundle.default_hand, runtime=runtime
+    )
+
+
+def segmenter_of(
+    bundle: Bundle, network: Network, *, device: str, precision: str, hand: str, runtime: str
+) -> Segmenter:
+    """A network with its weights, made ready for inference: it cannot be trained after that.
+
+    Raises
+    ------
+    ModelError
+        There is no such annotation hand, or the runtime cannot be had.
+    """
+    import torch
+
+    from retquant.segmentation.network import SamNetwork
+    from retquant.segmentation.runtime import pick_device, pick_precision, pick_runtime
+
+    if hand not in bundle.hands:
+        raise ModelError(
+            f"{bundle.name} knows no annotation hand {hand!r}", remedy=f"one of {', '.join(bundle.hands)}"
+        )
     if isinstance(network, SamNetwork):
         network.merge_adapters()
     place = pick_device(device)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from retquant.segmentation.working_image import frame_of, local_contrast
+from retquant.segmentation.working_image import frame_of, local_contrast, local_mean
 
 
 def disc_field(height: int, width: int, radius: float) -> np.ndarray:
@@ -57,3 +58,14 @@ def test_contrast_does_not_depend_on_exposure_or_on_what_lies_outside_the_field(
     first, second = local_contrast(pixels, fov), local_contrast(changed, fov)
     assert np.abs(first - second)[fov].max() < 1e-3
     assert (first[~fov] == 0.5).all()
+
+
+def test_a_mean_over_a_wide_neighbourhood_is_that_of_a_gaussian() -> None:
+    """Taken of larger pixels: to a thousandth of the range, also where the field is cut off by the frame."""
+    rng = np.random.default_rng(1)
+    image = cv2.GaussianBlur(rng.standard_normal((500, 500, 2)).astype(np.float32), (0, 0), 3)
+    image[:, :40] += 1.0
+    sigma = 24.0  # three pixels in one
+    expected = cv2.GaussianBlur(image, (0, 0), sigma)
+    assert np.abs(local_mean(image, sigma) - expected).max() < 1e-3 * np.ptp(image)
+    np.testing.assert_array_equal(local_mean(image, 10.0), cv2.GaussianBlur(image, (0, 0), 10.0))
