@@ -63,8 +63,10 @@ def train(
     if fold is not None:
         raise typer.BadParameter("a sweep has all folds, by --folds", param_hint="--fold")
     folder = out or Path("runs") / "-".join(plans)
-    place = Workplace(root=data, out=folder, cache=cache or folder / "packed", device=device)
-    trials = plan_trials(plans, data, folds=folds, seeds=seeds)
+    # workers may have been started in another folder
+    root, folder = data.resolve(), folder.resolve()
+    place = Workplace(root=root, out=folder, cache=(cache or folder / "packed").resolve(), device=device)
+    trials = plan_trials(plans, root, folds=folds, seeds=seeds)
     _sweep(trials, place, scheduler=scheduler, workers=workers, quiet=quiet)
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.foundation_worth import KINDS, build, course, judge, learned, page, plan, read_lines, run
+from benchmarks.foundation_networks import KINDS, build, learned
+from benchmarks.foundation_worth import course, judge, page, plan, read_lines, run
 from retquant.training.datasets import find_examples
 from retquant.training.recipe import TrainingRecipe
 
