@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from retquant.vessels.stretches import Stretches
+from retquant.vessels.territory import Territory
 
 _BEYOND_RADII, _BEYOND_PX = (
     1.5,
@@ -23,6 +24,9 @@ _CROSSING_RADII = (
 )
 _MEETING_RADII = 1.5  # of a junction
 
+AS_IT_IS = 2
+"""The label of a stretch whose pixels keep what the model gave them."""
+
 
 def relabel(
     artery: np.ndarray,
@@ -31,14 +35,18 @@ def relabel(
     vessels: Stretches,
     label: np.ndarray,
     *,
+    territory: Territory,
     disc: tuple[tuple[float, float], float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The maps (H, W) uint8 of `artery` and `vein` under `label` (S,): 1 artery, -1 vein, 0 neither.
 
-    `whole` is the map of all vessels. Nothing changes inside the `disc`, where both kinds lie on top of each other, nor
-    far from every stretch. Where both kinds meet and do not cross, what the model gave to both stays with both.
+    `whole` is the map of all vessels. Nothing changes inside the `disc`, where both kinds lie on top of each other, far
+    from every stretch, nor along a stretch labelled `AS_IT_IS`. Where both kinds meet and do not cross, what the model
+    gave to both stays with both.
     """
-    kind, is_near = _nearest(vessels, label, artery.shape)
+    kind = label[vessels.owner][territory.point]
+    reach = (_BEYOND_RADII * vessels.radius + _BEYOND_PX).astype(np.float32)
+    is_near = (territory.distance <= reach[territory.point]) & (kind != AS_IT_IS)
     less, more = np.minimum(artery, vein), np.maximum(artery, vein)
     own = np.maximum(np.minimum(whole, cv2.add(artery, vein)), more)
     other = np.minimum(less, 255 - own)
@@ -57,32 +65,22 @@ def relabel(
     return np.where(is_near, new[1], artery), np.where(is_near, new[-1], vein)
 
 
-def _nearest(vessels: Stretches, label: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) label of the stretch nearest to each pixel, and whether the pixel belongs to that vessel at all."""
-    pixel = np.clip(np.rint(vessels.points).astype(np.intp), 0, np.array(shape) - 1)
-    at = pixel[:, 0], pixel[:, 1]
-    away = np.ones(shape, np.uint8)
-    away[at] = 0
-    distance, seed = cv2.distanceTransformWithLabels(
-        away, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    kind, reach = np.zeros(seed.max() + 1, np.int8), np.zeros(seed.max() + 1, np.float32)
-    kind[seed[at]] = label[vessels.owner]
-    reach[seed[at]] = _BEYOND_RADII * vessels.radius + _BEYOND_PX
-    return kind[seed], distance <= reach[seed]
-
-
 def _meeting_places(vessels: Stretches, label: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """(H, W) bool: junctions and crossings at which both kinds meet."""
     found = np.zeros(shape, np.uint8)
     for place, radius, stretches in vessels.meetings:
-        if {-1, 1} <= set(label[list(stretches)].tolist()):
+        if _differ(label[list(stretches)]):
             _fill(found, place, _MEETING_RADII * radius + 1)
     for place, pair in zip(vessels.crossing_at, vessels.crossings, strict=True):
-        if label[pair[0]] * label[pair[1]] < 0:
+        if _differ(label[pair]):
             widths = [vessels.radius[vessels.starts[s] : vessels.starts[s + 1]].max() for s in pair]
             _fill(found, place, _MEETING_RADII * float(max(widths)) + 1)
     return found > 0
+
+
+def _differ(labels: np.ndarray) -> bool:
+    """Whether stretches that meet may be of both kinds."""
+    return {-1, 1} <= set(labels.tolist()) or AS_IT_IS in labels
 
 
 def _share_crossings(
@@ -91,7 +89,7 @@ def _share_crossings(
     """Lead in place each vessel of known kind through its crossings, its edges as smooth as a pixel allows."""
     owner = vessels.owner
     for place, pair in zip(vessels.crossing_at, vessels.crossings, strict=True):
-        if label[pair[0]] * label[pair[1]] >= 0:
+        if label[pair[0]] * label[pair[1]] != -1:
             continue
         widths = [
             float(np.median(vessels.radius[vessels.starts[s] : vessels.starts[s + 1]])) + 0.5 for s in pair

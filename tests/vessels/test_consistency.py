@@ -138,7 +138,7 @@ def test_crossings_keep_both(a_tenth_wrong: Labelled) -> None:
         for at in [(round(c.position[0]), round(c.position[1]))]
     ]
     assert len(kept) >= 10
-    assert np.mean(kept) >= 0.9
+    assert np.mean(kept) >= 0.95
 
 
 def test_no_edge_moves(a_tenth_wrong: Labelled) -> None:
@@ -216,3 +216,40 @@ def test_no_vessel_no_label() -> None:
     dot[100, 100] = 1.0
     one = {**nothing, "artery": map_of(dot)}
     assert consistent(one, fov=np.ones((200, 200), bool), settings=VesselSettings()) == {}
+
+
+def drawn_maps(**masks: np.ndarray) -> dict[str, TargetMask]:
+    whole = np.maximum.reduce(list(masks.values()))
+    return {name: map_of(0.95 * share) for name, share in {**masks, "vessel": whole}.items()}
+
+
+def test_an_artery_and_a_vein_that_touch_side_by_side_stay_as_they_are() -> None:
+    rows, columns = np.indices((300, 400))
+    course = 150 + 12 * np.sin(columns / 50)
+    is_in = (columns > 20) & (columns < 380)
+    maps = drawn_maps(
+        artery=((rows > course - 6) & (rows <= course) & is_in).astype(float),
+        vein=((rows > course) & (rows < course + 6) & is_in).astype(float),
+    )
+    found = consistent(maps, fov=np.ones((300, 400), bool), settings=VesselSettings())
+    for kind in ("artery", "vein"):
+        # the ends are short of both kinds' bodies
+        inside = (columns > 40) & (columns < 360)
+        np.testing.assert_array_equal(found[kind].mask & inside, maps[kind].mask & inside)
+
+
+def test_the_rim_of_the_field_is_of_neither_kind() -> None:
+    rows, columns = np.indices((400, 400))
+    away, along = np.hypot(rows - 200, columns - 200), np.arctan2(rows - 200, columns - 200)
+    fov = away <= 190
+    spoke = (np.abs(np.sin(3 * along) * away / 3) < 2) & (away > 40) & fov
+    is_artery = np.cos(3 * along) > 0
+    rim = (away > 187) & fov
+    maps = drawn_maps(
+        artery=(spoke & is_artery).astype(float), vein=((spoke & ~is_artery) | rim).astype(float)
+    )
+    found = consistent(maps, fov=fov, settings=VesselSettings())
+    assert not (found["vein"].mask | found["artery"].mask)[rim & ~spoke].any()
+    body = spoke & (away < 175) & (away > 50)
+    assert (found["artery"].mask == is_artery)[body].all()
+    assert (found["vein"].mask == ~is_artery)[body].all()
