@@ -15,9 +15,22 @@ def resource_folder(name: str) -> Path:
 
 
 def cache_base() -> Path:
-    """The folder of all that can be had again: RETQUANT_CACHE, or `retquant` in the user's cache folder."""
-    own = os.environ.get("RETQUANT_CACHE")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "retquant"
+    """The folder of all that can be had again: RETQUANT_CACHE, or `retquant` in the user's cache folder.
+
+    Raises
+    ------
+    OSError
+        This user has no home folder.
+    """
+    own, users = os.environ.get("RETQUANT_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    if own:
+        return Path(own)
+    if users:
+        return Path(users) / "retquant"
+    try:
+        return Path.home() / ".cache" / "retquant"
+    except RuntimeError as error:
+        raise FileNotFoundError(f"{error} Set RETQUANT_CACHE to a folder.") from None
 
 
 MODELS = PACKAGE / "models"

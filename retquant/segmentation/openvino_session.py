@@ -68,12 +68,15 @@ def open_session(network: Network, bundle: Bundle, precision: str) -> Session:
     ModelError
         OpenVINO cannot run this network.
     """
-    path = kept_path(KIND, bundle.name, _made_from(bundle))
-    model = _read(path)
+    model, path = None, None
+    with contextlib.suppress(OSError):  # no folder, room or leave: every process exports
+        path = kept_path(KIND, bundle.name, _made_from(bundle))
+        model = _read(path)
     if model is None:
         model, data = _export(network, bundle)
-        with contextlib.suppress(OSError):  # no room or no leave: the next process exports again
-            write_kept(path, data)
+        if path is not None:
+            with contextlib.suppress(OSError):
+                write_kept(path, data)
     return Session(model, precision)
 
 
@@ -96,14 +99,11 @@ def _made_from(bundle: Bundle) -> str:
 def _read(path: Path) -> Any:
     import openvino
 
-    try:
-        data = read_kept(path)
-        if data is None:
-            return None
-        end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
-        return openvino.Core().read_model(data[_LENGTH_BYTES:end], data[end:])
-    except (OSError, RuntimeError):  # not to be read, or not by this version: exported again
+    data = read_kept(path)
+    if data is None:
         return None
+    end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    return openvino.Core().read_model(data[_LENGTH_BYTES:end], data[end:])
 
 
 def _export(network: Network, bundle: Bundle) -> tuple[Any, bytes]:
