@@ -8,9 +8,11 @@ from dataclasses import fields
 
 import numpy as np
 
+from retquant.vessels.clip import segment_calibre
 from retquant.vessels.graph import VesselGraph
+from retquant.vessels.packing import segment_median
 from retquant.vessels.profile_fit import fit_each, fit_shared
-from retquant.vessels.profile_sampling import GRID, Profiles, read_profiles
+from retquant.vessels.profile_sampling import GRID, NARROWEST_PX, Profiles, read_profiles
 from retquant.vessels.profile_shape import DEPTH, LEVEL, LOG_BLUR, LOG_WIDTH, OWN
 
 MOST_WIDE, FEWEST_WIDE = 150, 5  # stretches from which a picture's blur and roundness are taken
@@ -25,10 +27,13 @@ BLUR_FIELD_SHARE, LEAST_BLUR_PX, BLUR_SPREAD = 0.001, 0.6, 1.0
 SAME_BLUR = 0.03  # spread of the log blur of one structure's vessels about that of all
 
 CONTRAST_SLOPE = 0.25
-"""Of log contrast on log width: thin vessels hold less blood in depth."""
+"""Of log contrast on log width: thin vessels hold less blood in depth. The vessels that are wide enough to tell it span
+too few widths to be asked."""
+
+FIRST_LOOK = 4.0  # times as long as a stretch are those of which only the width is wanted, to read them again
 
 FAINTEST = 0.01  # contrast below which a dip is no vessel
-FARTHEST = 3.0  # times as wide, or as narrow, as the mask: another vessel was fitted, or none
+FARTHEST = 3.0  # times as wide, or as narrow, as expected: another vessel was fitted, or none
 
 TURNS = 12  # of the fit of what is shared
 
@@ -38,8 +43,8 @@ def profile_calibres(
 ) -> dict[str, np.ndarray]:
     """Of each structure's graph, (P,) pixels: width at each point by the profile of its stretch; NaN without one.
 
-    Stretches are two calibres long, so that a segment's points share a few values. What the picture's vessels share is
-    taken from `vessel` where there is such a graph, else from all.
+    Stretches are three calibres long, so that a segment's points share a few values. What the picture's vessels share
+    is taken from `vessel` where there is such a graph, else from all.
 
     Parameters
     ----------
@@ -48,21 +53,37 @@ def profile_calibres(
     occupied : (H, W) bool
         Where any vessel is; its edges matter only to know that another vessel comes.
     """
-    read = {name: read_profiles(graph, green, fov, occupied) for name, graph in graphs.items()}
-    told = [read["vessel"]] if "vessel" in read else list(read.values())
+    reads = {name: _read_twice(graph, green, fov=fov, occupied=occupied) for name, graph in graphs.items()}
+    told = [reads["vessel"]] if "vessel" in reads else list(reads.values())
     told = [profiles for profiles in told if len(profiles.first)]
     calibres = {name: np.full(len(graph.points), np.nan) for name, graph in graphs.items()}
     if not told:
         return calibres
     of_all = shared_parameters(_joined(told))
-    for name, profiles in read.items():
+    for name, profiles in reads.items():
         # arteries have more of a reflex than veins; the blur is the camera's and the eye's
         shared = of_all if name == "vessel" else shared_parameters(profiles, of_all)
         found = widths(profiles, shared)
-        calibre = np.repeat(found, profiles.last - profiles.first)
-        calibres[name][_points(profiles)] = calibre
+        calibres[name][_points(profiles)] = np.repeat(found, profiles.last - profiles.first)
         calibres[name][~np.isfinite(graphs[name].calibre)] = np.nan
     return calibres
+
+
+def _read_twice(graph: VesselGraph, green: np.ndarray, *, fov: np.ndarray, occupied: np.ndarray) -> Profiles:
+    """Profiles as long as the photograph's own widths ask for, which a first look finds from the mask's."""
+    width = segment_calibre(graph)
+    width = np.where(np.isfinite(width), width, NARROWEST_PX)
+    green = np.ascontiguousarray(green)
+    first = read_profiles(graph, green, fov=fov, occupied=occupied, width=width, longer=FIRST_LOOK)
+    if not len(first.first):
+        return first
+    found = widths(first, shared_parameters(first))
+    starts = np.searchsorted(first.segment, np.arange(len(graph) + 1))
+    held = np.diff(starts) > 0
+    seen = np.full(len(graph), np.nan)
+    seen[held] = segment_median(found, np.unique(starts))
+    width = np.where(np.isfinite(seen), seen, width)
+    return read_profiles(graph, green, fov=fov, occupied=occupied, width=width)
 
 
 def widths(read: Profiles, shared: np.ndarray) -> np.ndarray:
@@ -106,10 +127,9 @@ def _contrast(read: Profiles, shared: np.ndarray) -> np.ndarray:
     if np.count_nonzero(good) < FEWEST_WIDE:
         return np.zeros(3)
     fitted = fitted[good]
-    log_contrast = np.log(fitted[:, DEPTH] / np.maximum(fitted[:, LEVEL], 1.0))
-    return np.array(
-        [float(np.median(log_contrast - CONTRAST_SLOPE * fitted[:, LOG_WIDTH])), CONTRAST_SLOPE, 1.0]
-    )
+    contrast = np.log(fitted[:, DEPTH] / np.maximum(fitted[:, LEVEL], 1.0))
+    level = float(np.median(contrast - CONTRAST_SLOPE * fitted[:, LOG_WIDTH]))
+    return np.array([level, CONTRAST_SLOPE, 1.0])
 
 
 def _is_good(read: Profiles, fitted: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from retquant.kernels import kernel
-from retquant.vessels.clip import segment_calibre
 from retquant.vessels.graph import VesselGraph
 
 SAMPLES = 41
 GRID = np.linspace(-1.0, 1.0, SAMPLES)
 
-STRETCH_CALIBRES, STRETCH_PX = 2.0, 12.0
+STRETCH_CALIBRES, STRETCH_PX = 3.0, 24.0
 """Length of a stretch, calibres and pixels at the least: noise averages out over it, and width hardly changes."""
 
 BESIDE_CALIBRES, BESIDE_FIELD_SHARE = 0.8, 0.006
@@ -29,7 +28,8 @@ class Profiles:
 
     first: np.ndarray  # (S,) int, first point of the stretch
     last: np.ndarray  # (S,) int, the one after its last
-    width: np.ndarray  # (S,) pixels, the mask's calibre
+    segment: np.ndarray  # (S,) int, which segment it is of
+    width: np.ndarray  # (S,) pixels, expected
     reach: np.ndarray  # (S,) pixels from the centre line to the profile's ends
     levels: np.ndarray  # (S, K) grey levels
     weights: np.ndarray  # (S, K) 1 or 0, where the sample is of no use
@@ -37,14 +37,21 @@ class Profiles:
     across: float  # pixels, the field's diameter
 
 
-def read_profiles(graph: VesselGraph, green: np.ndarray, fov: np.ndarray, occupied: np.ndarray) -> Profiles:
+def read_profiles(
+    graph: VesselGraph,
+    green: np.ndarray,
+    *,
+    fov: np.ndarray,
+    occupied: np.ndarray,
+    width: np.ndarray,
+    longer: float = 1.0,
+) -> Profiles:
     """Profiles of all stretches of `graph` at most of whose points the mask's calibre is known.
 
-    `green` (H, W) uint8, `fov` and `occupied` (H, W) bool, the latter where any vessel is.
+    `green` (H, W) uint8, `fov` and `occupied` (H, W) bool, the latter where any vessel is; `width` (B,) pixels, how
+    wide each segment is expected to be. Stretches are `longer` times as long as usual.
     """
-    width = segment_calibre(graph)
-    width = np.where(np.isfinite(width), width, NARROWEST_PX)
-    first, last, segment = _stretches(graph, width)
+    first, last, segment = _stretches(graph, width, longer)
     known = np.concatenate([[0], np.cumsum(np.isfinite(graph.calibre))])
     kept = known[last] - known[first] >= np.maximum(FEWEST_KNOWN * (last - first), 1)
     first, last, segment = first[kept], last[kept], segment[kept]
@@ -73,6 +80,7 @@ def read_profiles(graph: VesselGraph, green: np.ndarray, fov: np.ndarray, occupi
     return Profiles(
         first=first,
         last=last,
+        segment=segment,
         width=wide,
         reach=reach,
         levels=levels,
@@ -82,11 +90,13 @@ def read_profiles(graph: VesselGraph, green: np.ndarray, fov: np.ndarray, occupi
     )
 
 
-def _stretches(graph: VesselGraph, width: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _stretches(
+    graph: VesselGraph, width: np.ndarray, longer: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First point, end and segment of each stretch: every segment in equal parts."""
     points = np.diff(graph.starts)
     spacing = np.maximum(graph.arc_length / np.maximum(points - 1, 1), 1e-6)
-    wanted = np.maximum(STRETCH_CALIBRES * width, STRETCH_PX) / spacing
+    wanted = longer * np.maximum(STRETCH_CALIBRES * width, STRETCH_PX) / spacing
     parts = np.maximum(np.rint(points / wanted), 1).astype(np.intp)
     segment = np.repeat(np.arange(len(graph)), parts)
     number = np.arange(len(segment)) - np.repeat(np.cumsum(parts) - parts, parts)
