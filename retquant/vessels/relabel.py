@@ -44,25 +44,36 @@ def relabel(
     from every stretch, nor along a stretch labelled `AS_IT_IS`. Where both kinds meet and do not cross, what the model
     gave to both stays with both.
     """
-    kind = label[vessels.owner][territory.point]
+    new = {1: artery.copy(), -1: vein.copy()}
+    touched = np.flatnonzero(cv2.bitwise_or(artery, vein))
+    point = territory.point.ravel()[touched]
     reach = (_BEYOND_RADII * vessels.radius + _BEYOND_PX).astype(np.float32)
-    is_near = (territory.distance <= reach[territory.point]) & (kind != AS_IT_IS)
-    less, more = np.minimum(artery, vein), np.maximum(artery, vein)
-    own = np.maximum(np.minimum(whole, cv2.add(artery, vein)), more)
+    kind = label[vessels.owner][point]
+    is_held = (territory.distance.ravel()[touched] <= reach[point]) & (kind != AS_IT_IS)
+    touched, kind = touched[is_held], kind[is_held]
+    given = {side: map_.ravel()[touched] for side, map_ in new.items()}
+    less, own = np.minimum(*given.values()), _own(artery, vein, whole, touched)
     other = np.minimum(less, 255 - own)
-    new = {
-        side: np.where(kind == side, own, np.where(kind == -side, other, np.minimum(map_, 127)))
-        for side, map_ in ((1, artery), (-1, vein))
-    }
-    shared = _meeting_places(vessels, label, artery.shape) & (less >= 128)
-    for side, map_ in ((1, artery), (-1, vein)):
-        new[side][shared] = map_[shared]
-    _share_crossings(new, own, vessels, label)
+    is_shared = _meeting_places(vessels, label, artery.shape).ravel()[touched] & (less >= 128)
+    for side, map_ in new.items():
+        changed = np.where(kind == side, own, np.where(kind == -side, other, np.minimum(given[side], 127)))
+        map_.ravel()[touched] = np.where(is_shared, given[side], changed)
+    _share_crossings(new, (artery, vein, whole), vessels, label)
     if disc is not None:
         inside = np.zeros(artery.shape, np.uint8)
         _fill(inside, np.array(disc[0]), disc[1])
-        is_near &= inside == 0
-    return np.where(is_near, new[1], artery), np.where(is_near, new[-1], vein)
+        at = np.nonzero(inside)
+        new[1][at], new[-1][at] = artery[at], vein[at]
+    return new[1], new[-1]
+
+
+def _own(
+    artery: np.ndarray, vein: np.ndarray, whole: np.ndarray, at: np.ndarray | tuple[slice, slice]
+) -> np.ndarray:
+    """What the kind of a pixel takes: what the model gave to both, as far as it is vessel at all."""
+    maps = [map_.ravel()[at] if isinstance(at, np.ndarray) else map_[at] for map_ in (artery, vein, whole)]
+    both = np.minimum(maps[0].astype(np.uint16) + maps[1], maps[2])
+    return np.maximum.reduce([both, *maps[:2]]).astype(np.uint8)
 
 
 def _meeting_places(vessels: Stretches, label: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -84,10 +95,13 @@ def _differ(labels: np.ndarray) -> bool:
 
 
 def _share_crossings(
-    new: dict[int, np.ndarray], own: np.ndarray, vessels: Stretches, label: np.ndarray
+    new: dict[int, np.ndarray],
+    maps: tuple[np.ndarray, np.ndarray, np.ndarray],
+    vessels: Stretches,
+    label: np.ndarray,
 ) -> None:
     """Lead in place each vessel of known kind through its crossings, its edges as smooth as a pixel allows."""
-    owner = vessels.owner
+    line_of = vessels.vessel[vessels.owner]
     for place, pair in zip(vessels.crossing_at, vessels.crossings, strict=True):
         if label[pair[0]] * label[pair[1]] != -1:
             continue
@@ -96,12 +110,14 @@ def _share_crossings(
         ]
         reach = int(_CROSSING_RADII * max(widths)) + 2
         corner = np.maximum(np.rint(place).astype(np.intp) - reach, 0)
-        window = tuple(slice(int(first), int(first) + 2 * reach + 1) for first in corner)
+        row, col = corner.tolist()
+        window = slice(row, row + 2 * reach + 1), slice(col, col + 2 * reach + 1)
+        own = _own(*maps, window)
         cover = []
         for stretch, width in zip(pair.tolist(), widths, strict=True):
             # the line through the crossing, of which the stretch may be cut short
-            line = vessels.points[vessels.vessel[owner] == vessels.vessel[stretch]]
-            away = np.ones(own[window].shape, np.uint8)
+            line = vessels.points[line_of == vessels.vessel[stretch]]
+            away = np.ones(own.shape, np.uint8)
             pixel = np.rint(line).astype(np.intp) - corner
             pixel = pixel[((pixel >= 0) & (pixel < away.shape)).all(axis=1)]
             away[pixel[:, 0], pixel[:, 1]] = 0
@@ -110,7 +126,7 @@ def _share_crossings(
         inside_both = np.minimum(*cover)
         for stretch in pair.tolist():
             part = new[int(label[stretch])][window]
-            np.maximum(part, np.rint(own[window] * inside_both).astype(np.uint8), out=part)
+            np.maximum(part, np.rint(own * inside_both).astype(np.uint8), out=part)
 
 
 def _fill(picture: np.ndarray, place: np.ndarray, radius: float) -> None:
