@@ -4,8 +4,8 @@
 
 DIR holds `DRIVE`, `CHASE_DB1`, `HRF_half` and `FIVES`. Of each set the first N pictures are taken (of DRIVE's
 training part). Digital eyes tell the bias, since what they show is known; of real ones nobody knows how wide a vessel
-is, only how wide it was drawn. The shipped model's probabilities, cut at .3, .5 and .7, tell how far either calibre follows the
-mask. All comparisons are by segment, between the same places on the centre line.
+is, only how wide it was drawn. The shipped model's probabilities, cut at .3, .5 and .7, tell how far either calibre
+follows the mask. All comparisons are by segment, between the same places on the centre line.
 """
 
 from __future__ import annotations
@@ -250,8 +250,8 @@ def page(found: Mapping[str, object]) -> str:
         "",
         "## Drawn sets",
         "",
-        f"The first {found['eyes']} pictures of each set (of DRIVE, of its training part). Median over segments matched",
-        "on the centre line, and SD between segments. The model is the one that ships by default, under its default hand.",
+        f"The first {found['eyes']} pictures of each set (of DRIVE, of its training part). Median over segments",
+        "matched on the centre line, and SD between segments. The model is the one that ships by default.",
         "The photograph's width is nobody's drawing: where it is less than the drawn one, the vessels were drawn wide.",
         "",
         "| | " + " | ".join(sets) + " |",

@@ -40,8 +40,8 @@ from retquant.biomarkers.workspace import View
 def calibre_profile(view: View) -> np.ndarray | Measurement:
     """Width of a vessel segment in the photograph, between the half heights of its fitted green profile.
 
-    Profiles across the centre line are averaged over stretches of three calibres and fitted by a plateau with a dome and
-    a central light reflex on a sloping background, under a blur that is the picture's own and adds nothing to the
+    Profiles across the centre line are averaged over stretches of three calibres and fitted by a plateau with a dome
+    and a central light reflex on a sloping background, under a blur that is the picture's own and adds nothing to the
     width; neighbouring vessels are part of the fit. A segment's width is the median over its points; it needs ten
     whose calibre the mask tells, too. Missing where only masks are known.
     """

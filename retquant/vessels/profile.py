@@ -53,13 +53,24 @@ def profile_calibres(
     occupied : (H, W) bool
         Where any vessel is; its edges matter only to know that another vessel comes.
     """
-    reads = {name: _read_twice(graph, green, fov=fov, occupied=occupied) for name, graph in graphs.items()}
-    told = [reads["vessel"]] if "vessel" in reads else list(reads.values())
-    told = [profiles for profiles in told if len(profiles.first)]
+    green = np.ascontiguousarray(green)
+
+    def read(name: str, width: np.ndarray, longer: float = 1.0) -> Profiles:
+        return read_profiles(graphs[name], green, fov=fov, occupied=occupied, width=width, longer=longer)
+
     calibres = {name: np.full(len(graph.points), np.nan) for name, graph in graphs.items()}
-    if not told:
+    drawn = {name: segment_calibre(graph) for name, graph in graphs.items()}
+    drawn = {name: np.where(np.isfinite(width), width, NARROWEST_PX) for name, width in drawn.items()}
+    looks = {name: read(name, width, FIRST_LOOK) for name, width in drawn.items()}
+    told = _that_tell(looks)
+    if told is None:
         return calibres
-    of_all = shared_parameters(_joined(told))
+    # a profile reaches as far as the photograph's own width asks for, which a first look finds
+    at_first = shared_parameters(told)
+    reads = {name: read(name, _seen(look, at_first, drawn[name])) for name, look in looks.items()}
+    told = _that_tell(reads)
+    assert told is not None  # the same points are known
+    of_all = shared_parameters(told)
     for name, profiles in reads.items():
         # arteries have more of a reflex than veins; the blur is the camera's and the eye's
         shared = of_all if name == "vessel" else shared_parameters(profiles, of_all)
@@ -69,21 +80,22 @@ def profile_calibres(
     return calibres
 
 
-def _read_twice(graph: VesselGraph, green: np.ndarray, *, fov: np.ndarray, occupied: np.ndarray) -> Profiles:
-    """Profiles as long as the photograph's own widths ask for, which a first look finds from the mask's."""
-    width = segment_calibre(graph)
-    width = np.where(np.isfinite(width), width, NARROWEST_PX)
-    green = np.ascontiguousarray(green)
-    first = read_profiles(graph, green, fov=fov, occupied=occupied, width=width, longer=FIRST_LOOK)
-    if not len(first.first):
-        return first
-    found = widths(first, shared_parameters(first))
-    starts = np.searchsorted(first.segment, np.arange(len(graph) + 1))
-    held = np.diff(starts) > 0
-    seen = np.full(len(graph), np.nan)
-    seen[held] = segment_median(found, np.unique(starts))
-    width = np.where(np.isfinite(seen), seen, width)
-    return read_profiles(graph, green, fov=fov, occupied=occupied, width=width)
+def _that_tell(reads: Mapping[str, Profiles]) -> Profiles | None:
+    """The profiles from which to take what the vessels share: all vessels', or those of every structure."""
+    filled = {name: profiles for name, profiles in reads.items() if len(profiles.first)}
+    if "vessel" in filled:
+        return filled["vessel"]
+    return _joined(list(filled.values())) if filled else None
+
+
+def _seen(look: Profiles, shared: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """(B,) pixels, median width of each segment at first look; as `drawn` (B,) where none was found."""
+    if not len(look.first):
+        return drawn
+    starts = np.searchsorted(look.segment, np.arange(len(drawn) + 1))
+    seen = np.full(len(drawn), np.nan)
+    seen[np.diff(starts) > 0] = segment_median(widths(look, shared), np.unique(starts))
+    return np.where(np.isfinite(seen), seen, drawn)
 
 
 def widths(read: Profiles, shared: np.ndarray) -> np.ndarray:

@@ -264,6 +264,8 @@ def fit_shared(grid, reach, levels, weights, edges, fitted, noise, shared, belie
                     both = (by_shared[a] * by_shared[b]).sum() - (cross[:, a] * follow[s, :, b]).sum()
                     stiff[a, b] += weight * both
         move = np.linalg.solve(stiff, pull)
+        if not np.isfinite(move).all():
+            break
         part = min(1.0, 0.3 / max(np.abs(move).max(), 1e-12))
         move *= part
         for s in range(many):
