@@ -25,7 +25,7 @@ from retquant.config import VesselSettings
 from retquant.segmentation.segmentation import MODEL_SOURCE, TargetMask
 from retquant.vessels.belief import beliefs
 from retquant.vessels.orientation import Turn, own_turn
-from retquant.vessels.relabel import AS_IT_IS, relabel
+from retquant.vessels.relabel import AS_IT_IS, relabel, without
 from retquant.vessels.stretches import Stretches, cut_in_stretches
 from retquant.vessels.territory import Territory
 
@@ -57,7 +57,7 @@ def consistent(
 ) -> dict[str, TargetMask]:
     """The `artery` and `vein` of `targets` with labels that run along vessels; nothing where a person drew either.
 
-    `fov` is (H, W) bool, `disc` its centre (row, col) and radius in pixels where known. Maps stay maps: edges lie where
+    And the model's `vessel` without the edge of the field, where it took that for one. `fov` is (H, W) bool, `disc` its centre (row, col) and radius in pixels where known. Maps stay maps: edges lie where
     the model drew them. Flipped or turned maps give flipped or turned ones.
     """
     if not is_refinable(targets):
@@ -88,10 +88,11 @@ def consistent(
     label[territory.is_pair(vessels, artery, vein, mask)] = AS_IT_IS
     refined = relabel(artery, vein, whole, vessels, label, territory=territory, disc=disc)
     back = _inverse(turn, mask.shape)
-    return {
-        kind: replace(targets[kind], probability=back.picture(map_))
-        for kind, map_ in zip(("artery", "vein"), refined, strict=True)
-    }
+    changed = dict(zip(("artery", "vein"), refined, strict=True))
+    if is_rim.any() and "vessel" in targets and targets["vessel"].source.startswith(MODEL_SOURCE):
+        drawn = turn.picture(targets["vessel"].probability)
+        changed["vessel"] = without(drawn, vessels, is_rim, territory=territory)
+    return {name: replace(targets[name], probability=back.picture(map_)) for name, map_ in changed.items()}
 
 
 def _is_rim(vessels: Stretches, field: np.ndarray, diameter: float) -> np.ndarray:

@@ -67,6 +67,17 @@ def relabel(
     return new[1], new[-1]
 
 
+def without(
+    whole: np.ndarray, vessels: Stretches, is_gone: np.ndarray, *, territory: Territory
+) -> np.ndarray:
+    """The map (H, W) uint8 of all vessels without the stretches that `is_gone` (S,) marks."""
+    left = whole.copy()
+    reach = (_BEYOND_RADII * vessels.radius + _BEYOND_PX).astype(np.float32)
+    is_near = territory.distance <= reach[territory.point]
+    left[is_near & is_gone[vessels.owner][territory.point]] = 0
+    return left
+
+
 def _own(
     artery: np.ndarray, vein: np.ndarray, whole: np.ndarray, at: np.ndarray | tuple[slice, slice]
 ) -> np.ndarray:

@@ -238,7 +238,7 @@ def test_an_artery_and_a_vein_that_touch_side_by_side_stay_as_they_are() -> None
         np.testing.assert_array_equal(found[kind].mask & inside, maps[kind].mask & inside)
 
 
-def test_the_rim_of_the_field_is_of_neither_kind() -> None:
+def test_the_rim_of_the_field_is_no_vessel_of_either_kind() -> None:
     rows, columns = np.indices((400, 400))
     away, along = np.hypot(rows - 200, columns - 200), np.arctan2(rows - 200, columns - 200)
     fov = away <= 190
@@ -253,3 +253,5 @@ def test_the_rim_of_the_field_is_of_neither_kind() -> None:
     body = spoke & (away < 175) & (away > 50)
     assert (found["artery"].mask == is_artery)[body].all()
     assert (found["vein"].mask == ~is_artery)[body].all()
+    assert not found["vessel"].mask[rim & ~spoke].any()
+    assert found["vessel"].mask[body].all()
