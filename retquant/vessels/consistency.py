@@ -57,8 +57,9 @@ def consistent(
 ) -> dict[str, TargetMask]:
     """The `artery` and `vein` of `targets` with labels that run along vessels; nothing where a person drew either.
 
-    And the model's `vessel` without the edge of the field, where it took that for one. `fov` is (H, W) bool, `disc` its centre (row, col) and radius in pixels where known. Maps stay maps: edges lie where
-    the model drew them. Flipped or turned maps give flipped or turned ones.
+    And the model's `vessel` without the edge of the field, where it took that for one. `fov` is (H, W) bool, `disc` its
+    centre (row, col) and radius in pixels where known. Maps stay maps: edges lie where the model drew them. Flipped or
+    turned maps give flipped or turned ones.
     """
     if not is_refinable(targets):
         return {}
