@@ -32,7 +32,8 @@ class SegmentationSettings(_Settings):
 
     model: str = "fundus-vessels"  # name of a shipped bundle, or a folder
     hand: str | None = None  # annotation hand to follow; None: the bundle's own default
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the CPU or GPU has it
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    # auto: float32 for the compact network, for others bfloat16 where the CPU or GPU has it
     runtime: Literal["torch", "openvino", "auto"] = "torch"  # auto: OpenVINO if installed and there is no GPU
 
 

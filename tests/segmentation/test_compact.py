@@ -8,8 +8,10 @@ import torch
 
 from retquant.errors import ModelError
 from retquant.segmentation.build import build_network
+from retquant.segmentation.bundles import read_bundle
 from retquant.segmentation.compact import CompactNetwork, conjunction, window
 from retquant.segmentation.predict import predict_field, predict_frame
+from retquant.segmentation.segmenter import segmenter_of
 from retquant.segmentation.spec import NetworkSpec
 
 TARGETS = ("vessel", "artery", "vein", "disc", "fovea")
@@ -124,3 +126,16 @@ def test_folding_its_normalisations_keeps_the_answer(network: CompactNetwork) ->
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in other.modules())
     with torch.inference_mode():
         assert torch.allclose(other(*inputs)[0], before, atol=1e-3)
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("auto", "float32"), ("bfloat16", "bfloat16")])
+def test_numbers_do_not_depend_on_the_processor_unless_asked_for(wanted: str, found: str):
+    torch.manual_seed(0)
+    spec = NetworkSpec(foundation="compact", targets=("vessel",), hands=("one",))
+    bundle = read_bundle("fundus-vessels").model_copy(
+        update={"foundation": "compact", "targets": spec.targets, "hands": spec.hands, "default_hand": "one"}
+    )
+    made = segmenter_of(
+        bundle, CompactNetwork(spec), device="cpu", precision=wanted, hand="one", runtime="torch"
+    )
+    assert made.precision == found
