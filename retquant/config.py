@@ -30,7 +30,7 @@ class ImageSettings(_Settings):
 class SegmentationSettings(_Settings):
     """Which model draws which masks."""
 
-    model: str = "fundus-vessels"  # name of a shipped bundle, or a folder
+    model: str = "fundus-general"  # name of a shipped bundle, or a folder
     hand: str | None = None  # annotation hand to follow; None: the bundle's own default
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     # auto: float32 for the compact network, for others bfloat16 where the CPU or GPU has it

@@ -63,13 +63,13 @@ def tortuosity_hart3(view: View) -> np.ndarray:
 @per_segment(unit="1/mm", reference="Hart1999")
 def tortuosity_hart4(view: View) -> np.ndarray:
     """Total curvature of a segment divided by its arc length."""
-    return _entering(view, _turning(view) / view.graph.arc_length)
+    return _entering(view, _turning(view) / _length(view.graph))
 
 
 @per_segment(unit="1/mm2", reference="Hart1999")
 def tortuosity_hart5(view: View) -> np.ndarray:
     """Total squared curvature of a segment divided by its arc length."""
-    return _entering(view, _bending(view) / view.graph.arc_length)
+    return _entering(view, _bending(view) / _length(view.graph))
 
 
 @per_segment(unit="1/mm", reference="Hart1999")
@@ -101,7 +101,7 @@ def tortuosity_grisan(view: View) -> np.ndarray:
     """
     pieces = find_pieces(view)
     excess = np.bincount(pieces.segment, weights=pieces.arc / pieces.chord - 1.0, minlength=len(view.graph))
-    return _entering(view, (pieces.count - 1) / view.graph.arc_length * excess)
+    return _entering(view, (pieces.count - 1) / _length(view.graph) * excess)
 
 
 @per_segment(unit="1", reference="Bullitt2003", aliases=("inflection count metric",))
@@ -127,7 +127,7 @@ def tortuosity_soam(view: View) -> np.ndarray:
     turn = np.zeros(len(graph.points))
     turn[:-1] = np.abs(np.arctan2(sine, cosine))
     turn[graph.starts[1:] - 1] = 0.0  # no turn between two segments
-    return _entering(view, _sum(graph, turn) / graph.arc_length)
+    return _entering(view, _sum(graph, turn) / _length(graph))
 
 
 @per_segment(unit="1", reference="Bribiesca2013", aliases=("slope chain code",))
@@ -227,6 +227,11 @@ def _runs(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _entering(view: View, values: np.ndarray) -> np.ndarray:
     return np.where(view.is_long_enough, values, np.nan)
+
+
+def _length(graph: VesselGraph) -> np.ndarray:
+    """(B,) pixels along each segment; NaN for one without length, as between junctions that are all but one."""
+    return np.where(graph.arc_length > 0, graph.arc_length, np.nan)
 
 
 def _chord(graph: VesselGraph) -> np.ndarray:

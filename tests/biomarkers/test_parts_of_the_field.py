@@ -92,7 +92,8 @@ def test_the_whole_ring_is_the_mean_of_its_quarters(inputs_of):
 def test_a_mirrored_picture_of_the_other_eye_reads_the_same(inputs_of):
     right = measure(inputs_of(eye("OD"), draw=True, eye="OD"), COLUMNS)
     left = measure(inputs_of(eye("OS"), draw=True, eye="OS"), COLUMNS)
-    assert sum(m.reason is None for m in right.values()) >= 0.9 * len(right)  # a spread needs two segments
+    of_masks = [m.reason for m in right.values() if m.reason != "no_photograph"]
+    assert of_masks.count(None) >= 0.9 * len(of_masks)  # a spread needs two segments
     for name, found in right.items():
         assert left[name].reason == found.reason
         assert left[name].value == pytest.approx(found.value, rel=1e-5, nan_ok=True), name
