@@ -1,6 +1,6 @@
 """The picture that shows at a glance what was found in a photograph, and the masks as files.
 
-Photograph, vessels tinted (arteries red, veins blue where they are known, else green), thin centre lines, the disc's
+Photograph, vessels tinted (arteries red, veins blue where they are known, others green), thin centre lines, the disc's
 outline and the circles of zones B and C where they lie in the field of view.
 """
 
@@ -25,12 +25,14 @@ _WIDEST = 1600  # pixels of the picture
 _NARROWEST = 1000  # smaller photographs are enlarged, so that lines stay thinner than the vessels
 _ZONE_RADII = (2.0, 3.0, 5.0)  # disc radii: zone B lies between the first two, zone C between the outer ones
 _TINT = 0.6  # weight of the colour over the photograph
+_RIM_PX, _RIM_SHARE = 2, 0.002  # by which a mask of all vessels may be wider than those of both kinds
 _SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
 
 _COLOURS: Mapping[str, tuple[int, int, int]] = {
     "artery": (255, 60, 70),
     "vein": (60, 130, 255),
     "vessel": (40, 225, 140),
+    "neither": (40, 225, 140),
     "disc": (255, 225, 60),
     "zones": (235, 235, 235),
     "fovea": (255, 225, 60),
@@ -44,6 +46,7 @@ _NAMES: Mapping[str, str] = {
     "artery": "arteries",
     "vein": "veins",
     "vessel": "vessels",
+    "neither": "other vessels",
     "disc": "disc",
     "zones": "zones B and C (2, 3, 5 disc radii)",
     "fovea": "fovea",
@@ -74,12 +77,15 @@ def draw_overlay(
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     canvas = cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     drawn = _tinted_structures(segmentation)
+    unlabelled = _of_neither_kind(segmentation)
+    if unlabelled is not None:
+        _tint(canvas, unlabelled, _COLOURS["neither"])
     for name in drawn:
         _tint(canvas, segmentation.targets[name].mask, _COLOURS[name])
     for name in drawn:
         if name in graphs:
             _draw_centre_lines(canvas, graphs[name], scale, _LINES[name])
-    legend = list(drawn)
+    legend = [*drawn, "neither"] if unlabelled is not None else list(drawn)
     if anatomy.disc is not None:
         _draw_disc(canvas, segmentation, anatomy.disc, scale)
         _draw_zones(canvas, anatomy.disc, image.fov, scale)
@@ -114,6 +120,17 @@ def _tinted_structures(segmentation: Segmentation) -> tuple[str, ...]:
     """All vessels below, then arteries and veins where they are known."""
     found = [name for name in ("vessel", "artery", "vein") if segmentation.get(name) is not None]
     return tuple(name for name in found if name != "vessel") or tuple(found)
+
+
+def _of_neither_kind(segmentation: Segmentation) -> np.ndarray | None:
+    """(H, W) bool, vessels that are neither arteries nor veins, but for rims of those; None where there are none."""
+    vessel, artery, vein = (segmentation.get(name) for name in ("vessel", "artery", "vein"))
+    if vessel is None or artery is None or vein is None:
+        return None
+    known = (artery.mask | vein.mask).astype(np.uint8)
+    side = 2 * (_RIM_PX + round(_RIM_SHARE * max(known.shape))) + 1
+    found = vessel.mask & ~cv2.dilate(known, np.ones((side, side), np.uint8)).astype(bool)
+    return found if found.any() else None
 
 
 def _tint(canvas: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int]) -> None:

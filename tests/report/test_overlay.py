@@ -48,7 +48,7 @@ def pixel(drawn: np.ndarray, image: RetinalImage, row: float, col: float) -> np.
 def test_arteries_are_red_and_veins_blue_where_they_are_known() -> None:
     image = photograph(1200, 1200)
     targets = {
-        "vessel": hard(np.ones((1200, 1200), bool)),
+        "vessel": hard(bar(1200, 1200, slice(400, 440)) | bar(1200, 1200, slice(700, 740))),
         "artery": hard(bar(1200, 1200, slice(400, 440))),
         "vein": hard(bar(1200, 1200, slice(700, 740))),
     }
@@ -156,3 +156,16 @@ def test_of_a_disc_mask_the_part_that_is_measured_is_outlined() -> None:
     yellow = (drawn[..., 0] - drawn[..., 2] > 60).nonzero()
     assert np.abs(np.hypot(yellow[0] - 600, yellow[1] - 500) - 90).max() < 4
     assert np.ptp(yellow[1]) > 170
+
+
+def test_vessels_of_neither_kind_are_green_and_rims_of_arteries_are_not() -> None:
+    image = photograph(1200, 1200)
+    targets = {
+        "vessel": hard(bar(1200, 1200, slice(398, 442)) | bar(1200, 1200, slice(700, 740))),
+        "artery": hard(bar(1200, 1200, slice(400, 440))),
+        "vein": hard(np.zeros((1200, 1200), bool)),
+    }
+    drawn = draw_overlay(image, Segmentation(targets=targets), {}, NOWHERE)
+    red, green, blue = pixel(drawn, image, 720, 400)
+    assert green > max(red, blue) + 30
+    assert pixel(drawn, image, 398.5, 400).tolist() == [120, 120, 120]
