@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from retquant.errors import ModelError
 from retquant.segmentation.compact import GLANCE_SHRINK, CompactNetwork
@@ -108,7 +109,7 @@ def predict_at(
     found = {}
     for index, target in enumerate(network.spec.targets):
         whole = np.zeros((working_px, working_px), np.float32)
-        whole[place] = 1 / (1 + np.exp(-logits[index]))
+        whole[place] = expit(logits[index])
         found[target] = _to_image(frame.paste(whole), fov)
     return found
 
@@ -146,7 +147,7 @@ def predict_frame(
         else:
             tiles = _forward(network, contrast, corners, hand=hand, precision=precision)
         logits = blend(tiles, corners, size)
-    probability: np.ndarray = 1 / (1 + np.exp(-logits))
+    probability: np.ndarray = expit(logits)
     return probability
 
 

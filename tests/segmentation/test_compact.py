@@ -139,3 +139,12 @@ def test_numbers_do_not_depend_on_the_processor_unless_asked_for(wanted: str, fo
         bundle, CompactNetwork(spec), device="cpu", precision=wanted, hand="one", runtime="torch"
     )
     assert made.precision == found
+
+
+def test_a_network_that_is_very_sure_warns_of_nothing(
+    network: CompactNetwork, monkeypatch: pytest.MonkeyPatch
+):
+    sure = torch.full((1, len(TARGETS), 48, 48), -200.0)
+    monkeypatch.setattr(network, "forward", lambda *_: (sure, sure))
+    contrast, glance = np.zeros((48, 48, 3), np.float32), np.zeros((16, 16, 6), np.float32)
+    assert not predict_frame(network, contrast, glance, hand=0).any()
