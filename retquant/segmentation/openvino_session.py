@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor, nn
 
 from retquant.errors import ModelError
@@ -127,7 +128,7 @@ def _export(network: Network, bundle: Bundle) -> tuple[Any, bytes]:
         raise ModelError(
             f"OpenVINO cannot run {bundle.name} ({str(error).splitlines()[0]})", remedy="--runtime torch"
         ) from error
-    difference = float(np.abs(_probability(found) - _probability(wanted)).max())
+    difference = float(np.abs(expit(found) - expit(wanted)).max())
     if not difference <= _LARGEST_DIFFERENCE:
         raise ModelError(
             f"OpenVINO's probabilities of {bundle.name} differ from torch's by {difference:.2g}",
@@ -161,7 +162,3 @@ def _sample(network: Network, working_px: int) -> tuple[Tensor, ...]:
         return tiles, hands
     seen = side // GLANCE_SHRINK
     return tiles, hands, torch.rand(1, GLANCE_CHANNELS, seen, seen, generator=noise)
-
-
-def _probability(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logits))
