@@ -251,7 +251,7 @@ def page(found: Mapping[str, object]) -> str:
         "## Drawn sets",
         "",
         f"The first {found['eyes']} pictures of each set (of DRIVE, of its training part). Median over segments",
-        "matched on the centre line, and SD between segments. The model is the one that ships by default.",
+        f"matched on the centre line, and SD between segments. The model is `{found['model']}`.",
         "The photograph's width is nobody's drawing: where it is less than the drawn one, the vessels were drawn wide.",
         "",
         "| | " + " | ".join(sets) + " |",
@@ -289,6 +289,7 @@ def main() -> None:
     arguments = parser.parse_args()
     found = {
         "eyes": arguments.eyes,
+        "model": RunConfig().segmentation.model,
         "digital": digital(),
         "sets": drawn_sets(arguments.data, arguments.eyes),
     }
