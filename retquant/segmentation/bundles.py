@@ -36,7 +36,7 @@ class TrainingData(_Card):
     @property
     def is_open(self) -> bool:
         """True where the licence lets anybody use the images for anything."""
-        return self.licence.startswith(("CC BY 4.0", "CC0", "MIT"))
+        return self.licence.startswith(("CC BY 4.0", "CC0", "MIT", "Apache-2.0"))
 
 
 class HeldOutResult(_Card):
@@ -90,6 +90,9 @@ class Bundle(_Card):
     lora_alpha: int
     lora_targets: tuple[str, ...]
     fusion: bool = False
+    temperatures: dict[str, float] = Field(
+        default_factory=dict
+    )  # by target, what its logits are divided by to be probabilities (Guo et al. 2017); 1 where left out
     takes_clicks: bool = False  # True where it was trained to segment the one vessel clicked
     recipe_digest: str
     steps: int
@@ -99,6 +102,10 @@ class Bundle(_Card):
     results: tuple[HeldOutResult, ...] = ()
     weights_sha256: str
     folder: Path = Field(default=Path(), exclude=True)  # where it was found
+
+    def temperature_of(self, target: str) -> float:
+        """What the logits of a target are divided by."""
+        return self.temperatures.get(target, 1.0)
 
     @property
     def is_open(self) -> bool:
@@ -193,6 +200,13 @@ def _architecture(bundle: Bundle) -> str:
     )
 
 
+def _calibration(bundle: Bundle) -> str:
+    if not bundle.temperatures:
+        return "Probabilities as the network gives them, not calibrated."
+    fitted = ", ".join(f"{target} {value:.2f}" for target, value in bundle.temperatures.items())
+    return f"Logits are divided by temperatures fitted on the validation persons: {fitted}."
+
+
 def render_card(bundle: Bundle) -> str:
     """The card as Markdown."""
     data = "\n".join(
@@ -214,6 +228,7 @@ def render_card(bundle: Bundle) -> str:
 * Annotation hands: {", ".join(bundle.hands)}; follows `{bundle.default_hand}` unless told otherwise.
 * Trained for {bundle.steps} steps from seed {bundle.seed}, recipe {bundle.recipe_digest}, retquant \
 {bundle.retquant_version}.
+* {_calibration(bundle)}
 * Weights: half-precision safetensors, sha256 {bundle.weights_sha256}.
 
 ## Learned from

@@ -59,6 +59,7 @@ def segment_at(
             working_px=segmenter.bundle.working_px,
             hand=segmenter.bundle.hands.index(segmenter.hand),
             precision=segmenter.precision,
+            temperatures=segmenter.temperatures,
         )[target]
     else:
         probability = segmenter(image).targets[target].probability

@@ -5,7 +5,7 @@ A network on a foundation model works in tiles; the compact network takes the wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,7 @@ def predict_field(
     hand: int,
     precision: str = "float32",
     session: Session | None = None,
+    temperatures: Sequence[float] | None = None,
 ) -> Mapping[str, np.ndarray]:
     """Probability of each target at every pixel of one image.
 
@@ -45,6 +46,7 @@ def predict_field(
     working_px : the field's width in the frame the network works in
     hand : index of the annotation hand to follow
     session : the network in OpenVINO, to run in its place
+    temperatures : (T,) what the logits of each target are divided by; 1 where left out
 
     Returns
     -------
@@ -57,7 +59,8 @@ def predict_field(
     glance = None
     if isinstance(network, CompactNetwork):
         glance = glance_of(contrast, field_colour(cut, field), GLANCE_SHRINK)
-    probability = predict_frame(network, contrast, glance, hand=hand, precision=precision, session=session)
+    logits = frame_logits(network, contrast, glance, hand=hand, precision=precision, session=session)
+    probability = to_probability(logits, temperatures)
     return {
         target: _to_image(frame.paste(probability[index]), fov)
         for index, target in enumerate(network.spec.targets)
@@ -74,6 +77,7 @@ def predict_at(
     working_px: int,
     hand: int,
     precision: str = "float32",
+    temperatures: Sequence[float] | None = None,
 ) -> Mapping[str, np.ndarray]:
     """What points ask for, within the tile about them; elsewhere 0. As `predict_field` otherwise.
 
@@ -106,15 +110,24 @@ def predict_at(
     )
     (col, row), place = corner, (slice(corner[1], corner[1] + tile), slice(corner[0], corner[0] + tile))
     logits = _forward(network, contrast, [(row, col)], hand=hand, precision=precision, prompts=prompts)[0]
+    probability = to_probability(logits, temperatures)
     found = {}
     for index, target in enumerate(network.spec.targets):
         whole = np.zeros((working_px, working_px), np.float32)
-        whole[place] = expit(logits[index])
+        whole[place] = probability[index]
         found[target] = _to_image(frame.paste(whole), fov)
     return found
 
 
-def predict_frame(
+def to_probability(logits: np.ndarray, temperatures: Sequence[float] | None = None) -> np.ndarray:
+    """(T, h, w) float32 probabilities of (T, h, w) logits; a temperature above 1 takes certainty away."""
+    if temperatures is not None:
+        logits = logits / np.asarray(temperatures, np.float32)[:, None, None]
+    probability: np.ndarray = expit(logits)
+    return probability
+
+
+def frame_logits(
     network: Network,
     contrast: np.ndarray,
     glance: np.ndarray | None,
@@ -123,7 +136,7 @@ def predict_frame(
     precision: str = "float32",
     session: Session | None = None,
 ) -> np.ndarray:
-    """(T, S, S) float32 probabilities of a field in the working frame.
+    """(T, S, S) float32 logits of a field in the working frame.
 
     Parameters
     ----------
@@ -147,8 +160,7 @@ def predict_frame(
         else:
             tiles = _forward(network, contrast, corners, hand=hand, precision=precision)
         logits = blend(tiles, corners, size)
-    probability: np.ndarray = expit(logits)
-    return probability
+    return logits
 
 
 def _channels_first(array: np.ndarray) -> np.ndarray:

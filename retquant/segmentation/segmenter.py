@@ -27,6 +27,11 @@ class Segmenter:
     hand: str
     session: Session | None = None  # the network in OpenVINO, which then segments whole fields
 
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """What the logits of each target are divided by, in the order of the bundle's targets."""
+        return tuple(self.bundle.temperature_of(target) for target in self.bundle.targets)
+
     def __call__(self, image: RetinalImage) -> Segmentation:
         """Probability and mask of each of the bundle's targets, at the image's own resolution.
 
@@ -50,6 +55,7 @@ class Segmenter:
             hand=self.bundle.hands.index(self.hand),
             precision=self.precision,
             session=self.session,
+            temperatures=self.temperatures,
         )
         source = f"model:{self.bundle.name}"
         return Segmentation(

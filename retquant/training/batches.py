@@ -13,6 +13,7 @@ from torch import Tensor
 
 from retquant.training.augmentation import SMALL_TARGETS, Tile, random_tile, stitch
 from retquant.training.datasets import Example, find_examples, split
+from retquant.training.digital_eyes import digital_eyes
 from retquant.training.distillation import teacher_of, unlabelled_examples
 from retquant.training.local_prompts import local_prompt
 from retquant.training.recipe import TrainingRecipe
@@ -116,17 +117,28 @@ def gather(recipe: TrainingRecipe, root: Path, cache: Path | None, *, device: st
     validation: list[WorkingExample] = []
     weights: list[float] = []
 
-    def load(examples: Sequence[Example]) -> Iterator[WorkingExample]:
-        network = recipe.network
-        return load_working(examples, targets=network.targets, working_px=network.working_px, cache=cache)
+    network, edge_jitter = recipe.network, recipe.optimization.edge_jitter
+
+    def load(examples: Sequence[Example], edge_jitter: float = 0.0) -> Iterator[WorkingExample]:
+        return load_working(
+            examples,
+            targets=network.targets,
+            working_px=network.working_px,
+            cache=cache,
+            edge_jitter=edge_jitter,
+        )
 
     parts = [(split(dataset, find_examples(dataset, root)), dataset.draw) for dataset in recipe.datasets]
     parts += [((found, []), draw) for found, draw in unlabelled_examples(recipe, root)]
     for (for_training, held_out), draw in parts:
-        shown = load(for_training)
+        shown = load(for_training, edge_jitter)
         training += shown if teacher is None else teacher.explain(shown, cache)
         validation += load(held_out)
         weights += [draw / len(for_training)] * len(for_training)
+    for phantoms in recipe.phantoms:
+        drawn = digital_eyes(phantoms, targets=network.targets, working_px=network.working_px, cache=cache)
+        training += drawn if teacher is None else teacher.pass_over(drawn)
+        weights += [phantoms.draw / phantoms.count] * phantoms.count
     chances = np.array(weights)
     return Pool(
         training=training,

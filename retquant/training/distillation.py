@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from retquant.errors import ConfigError
-from retquant.segmentation.predict import predict_frame
+from retquant.segmentation.predict import frame_logits, to_probability
 from retquant.segmentation.segmenter import Segmenter, load_segmenter
 from retquant.training.datasets import Example, find_examples, find_unlabelled, split
 from retquant.training.losses import cross_entropy
@@ -36,6 +36,7 @@ class Teacher:
     targets: tuple[str, ...]  # of the student
     working_px: int  # of the student
     default_hand: str  # of the student, for images that are drawn by none
+    beside_truth: bool = True  # False: images on which all that it knows is drawn need no look
 
     @property
     def knows(self) -> tuple[bool, ...]:
@@ -45,20 +46,21 @@ class Teacher:
     def explain(self, examples: Iterable[WorkingExample], cache: Path | None) -> Iterator[WorkingExample]:
         """The examples with the teacher's T maps after their truth, and the field as one more known part."""
         for example in examples:
-            maps = self._maps(example, cache)
-            field = (example.field * np.uint8(255))[..., None]
-            yield replace(
-                example,
-                truth=np.concatenate([example.truth, maps], axis=-1),
-                valid=np.concatenate([example.valid, field], axis=-1),
-                glance_truth=np.concatenate([example.glance_truth, shrink(maps)], axis=-1),
-                glance_valid=np.concatenate([example.glance_valid, shrink(field)], axis=-1),
-            )
+            yield _beside(example, self._maps(example, cache), example.field)
+
+    def pass_over(self, examples: Iterable[WorkingExample]) -> Iterator[WorkingExample]:
+        """The examples in the same shape, of which the teacher says nothing."""
+        for example in examples:
+            yield _beside(example, np.zeros_like(example.truth), np.zeros_like(example.field))
 
     def _maps(self, example: WorkingExample, cache: Path | None) -> np.ndarray:
         """(S, S, T) uint8 soft maps of one image; 0 for what the teacher does not know."""
+        maps = np.zeros((self.working_px, self.working_px, len(self.targets)), np.uint8)
+        if not self.beside_truth and example.valid[example.field][:, np.array(self.knows)].all():
+            return maps
         bundle, hand = self.segmenter.bundle, self._hand(example.example)
         about = [VERSION, bundle.weights_sha256, hand, self.targets, self.working_px]
+        about += [sorted(bundle.temperatures.items())] if bundle.temperatures else []
         source = example_digest(example.example, bundle.working_px)
         digest = hashlib.sha256(json.dumps([source, *about]).encode()).hexdigest()[:16]
 
@@ -67,8 +69,10 @@ class Teacher:
             return {target: encode_map(found[target]) for target in self.targets if target in found}
 
         parts = kept(cache, cache_name(example.example, f"taught-{digest}"), make)
-        nothing = np.zeros((self.working_px, self.working_px), np.uint8)
-        return np.stack([decode_map(parts[t]) if t in parts else nothing for t in self.targets], axis=-1)
+        for index, target in enumerate(self.targets):
+            if target in parts:
+                maps[..., index] = decode_map(parts[target])
+        return maps
 
     def _look(self, example: WorkingExample, hand: str, cache: Path | None) -> dict[str, np.ndarray]:
         bundle, size = self.segmenter.bundle, self.working_px
@@ -76,13 +80,14 @@ class Teacher:
             (example,) = load_working(
                 [example.example], targets=self.targets, working_px=bundle.working_px, cache=cache
             )
-        found = predict_frame(
+        logits = frame_logits(
             self.segmenter.network,
             example.image.astype(np.float32) / 255,
             example.glance.astype(np.float32) / 255,
             hand=bundle.hands.index(hand),
             precision=self.segmenter.precision,
         )
+        found = to_probability(logits, self.segmenter.temperatures)
         how = cv2.INTER_AREA if bundle.working_px > size else cv2.INTER_LINEAR
         return {
             target: np.rint(cv2.resize(found[i], (size, size), interpolation=how) * 255).astype(np.uint8)
@@ -92,6 +97,18 @@ class Teacher:
     def _hand(self, example: Example) -> str:
         hand, bundle = example.hand or self.default_hand, self.segmenter.bundle
         return hand if hand in bundle.hands else bundle.default_hand
+
+
+def _beside(example: WorkingExample, maps: np.ndarray, holds: np.ndarray) -> WorkingExample:
+    """An example with (S, S, T) maps after its truth, and where they hold, (S, S) bool, after its known parts."""
+    known = (holds * np.uint8(255))[..., None]
+    return replace(
+        example,
+        truth=np.concatenate([example.truth, maps], axis=-1),
+        valid=np.concatenate([example.valid, known], axis=-1),
+        glance_truth=np.concatenate([example.glance_truth, shrink(maps)], axis=-1),
+        glance_valid=np.concatenate([example.glance_valid, shrink(known)], axis=-1),
+    )
 
 
 def teacher_of(recipe: TrainingRecipe, *, device: str = "cpu") -> Teacher | None:
@@ -111,6 +128,7 @@ def teacher_of(recipe: TrainingRecipe, *, device: str = "cpu") -> Teacher | None
         targets=recipe.network.targets,
         working_px=recipe.network.working_px,
         default_hand=recipe.hands[0],  # whom the student follows there, see `hand_index`
+        beside_truth=recipe.distillation.beside_truth,
     )
     if not any(teacher.knows):
         raise ConfigError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -22,11 +22,19 @@ from retquant.segmentation.bundles import (
 )
 from retquant.segmentation.foundation import FOUNDATIONS
 from retquant.training.datasets import find_examples, split
+from retquant.training.digital_eyes import TRUTH_OF_EYES
 from retquant.training.distillation import unlabelled_examples
 from retquant.training.recipe import DatasetRecipe, TrainingRecipe
 
 
-def write_bundle(network: Network, recipe: TrainingRecipe, *, root: Path, folder: Path) -> Bundle:
+def write_bundle(
+    network: Network,
+    recipe: TrainingRecipe,
+    *,
+    root: Path,
+    folder: Path,
+    temperatures: Mapping[str, float] | None = None,
+) -> Bundle:
     """Write a bundle into `folder`, made where it does not exist."""
     data = save(
         {name: value.to(torch.float16).contiguous() for name, value in network.trained_state().items()}
@@ -46,6 +54,7 @@ def write_bundle(network: Network, recipe: TrainingRecipe, *, root: Path, folder
         lora_alpha=recipe.network.lora_alpha,
         lora_targets=recipe.network.lora_targets,
         fusion=recipe.network.fusion,
+        temperatures=dict(temperatures or {}),
         takes_clicks=recipe.optimization.local_share > 0,
         recipe_digest=recipe.digest(),
         steps=recipe.optimization.steps,
@@ -77,6 +86,18 @@ def _write_card(bundle: Bundle) -> None:
 def _learned_from(recipe: TrainingRecipe, root: Path) -> tuple[TrainingData, ...]:
     """Every data set behind the weights: drawn, seen by the teacher's eyes, and what earlier bundles learned from."""
     data = [_describe(dataset, root) for dataset in recipe.datasets]
+    data += [
+        TrainingData(
+            name=phantoms.name,
+            licence="Apache-2.0 (made by retquant)",
+            hand=phantoms.hand,
+            targets=TRUTH_OF_EYES,
+            images=phantoms.count,
+            persons=0,
+            validation_persons=(),
+        )
+        for phantoms in recipe.phantoms
+    ]
     earlier = [] if recipe.init is None else [recipe.init]
     if recipe.distillation is not None:
         earlier.append(recipe.distillation.teacher)

@@ -43,7 +43,7 @@ def read_packed(example: Example, working_px: int, cache: Path | None) -> Packed
     Pixels go through a JPEG of quality 97 either way, so that a run does not depend on its cache.
     """
     name = cache_name(example, example_digest(example, working_px))
-    return _decode(kept(cache, name, lambda: _make(example, working_px)))
+    return unpack(kept(cache, name, lambda: pack(_make(example, working_px))))
 
 
 def kept(cache: Path | None, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -67,18 +67,28 @@ def cache_name(example: Example, digest: str) -> str:
     return f"{name}-{example.stem}-{digest}.npz"
 
 
-def _make(example: Example, working_px: int) -> dict[str, np.ndarray]:
+def _make(example: Example, working_px: int) -> Packed:
     pixels, fov = read_pixels(example)
     frame = frame_of(fov, working_px)
     field = frame.cut(fov) >= 0.5
     cut = np.clip(np.rint(frame.cut(pixels)), 0, 255).astype(np.uint8)
+    truth, known = {}, {}
+    for target, coverage, surely in truth_maps(example.truth, example.points, frame=frame, field=field):
+        truth[target] = np.rint(coverage * 255).astype(np.uint8)
+        known[target] = surely.astype(np.uint8) * np.uint8(255)
+    return Packed(pixels=cut, field=field, truth=truth, known=known)
+
+
+def pack(packed: Packed) -> dict[str, np.ndarray]:
+    """What a file holds: pixels as a JPEG, maps without loss."""
+    bgr = cv2.cvtColor(packed.pixels, cv2.COLOR_RGB2BGR)
     parts = {
-        "pixels": _encode(".jpg", cv2.cvtColor(cut, cv2.COLOR_RGB2BGR), JPEG),
-        "field": encode_map(field.astype(np.uint8) * 255),
+        "pixels": _encode(".jpg", bgr, JPEG),
+        "field": encode_map(packed.field.astype(np.uint8) * 255),
     }
-    for target, coverage, known in truth_maps(example.truth, example.points, frame=frame, field=field):
-        parts[f"truth_{target}"] = encode_map(np.rint(coverage * 255).astype(np.uint8))
-        parts[f"known_{target}"] = encode_map(known.astype(np.uint8) * 255)
+    for target in packed.truth:
+        parts[f"truth_{target}"] = encode_map(packed.truth[target])
+        parts[f"known_{target}"] = encode_map(packed.known[target])
     return parts
 
 
@@ -99,7 +109,9 @@ def _encode(kind: str, array: np.ndarray, options: tuple[int, ...]) -> np.ndarra
     return data
 
 
-def _decode(parts: dict[str, np.ndarray]) -> Packed:
+def unpack(parts: dict[str, np.ndarray]) -> Packed:
+    """An image from what its file holds."""
+
     def maps(prefix: str) -> dict[str, np.ndarray]:
         return {
             key.removeprefix(prefix): decode_map(data)

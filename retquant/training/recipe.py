@@ -136,6 +136,9 @@ class OptimizationRecipe(_Settings):
     local_share: float = Field(default=0.0, ge=0, le=1)  # of steps that teach the local mode, by clicks
     validate_every: int = Field(default=200, ge=1)
     checkpoint_every: int = Field(default=50, ge=1)
+    edge_jitter: float = Field(
+        default=0.0, ge=0, le=0.02
+    )  # of the frame, by which a training image's field is given too wide or too narrow
     patience: int | None = Field(default=None, ge=1)  # validations without a better mean Dice before stopping
 
     @model_validator(mode="after")
@@ -158,6 +161,16 @@ class UnlabelledRecipe(_Settings):
     fov: str | None = None
     hand: str | None = None  # in whose width; the default hand when left out
     most: int | None = Field(default=None, ge=1)  # images, spread evenly over their names; None: all
+    draw: float = Field(default=1.0, gt=0)  # share of training tiles, relative to the other sets
+
+
+class PhantomRecipe(_Settings):
+    """Digital eyes (`retquant.phantoms`) beside photographs: every target is known exactly, to the sub-pixel."""
+
+    name: str = "digital eyes"
+    hand: str = "exact"  # vessels are drawn as wide as they are
+    count: int = Field(ge=1)
+    seed: int = 0  # of the first eye; the others follow
     draw: float = Field(default=1.0, gt=0)  # share of training tiles, relative to the other sets
 
 
@@ -185,6 +198,7 @@ _NEWER = {
         "step_at",
         "step_factor",
         "precision",
+        "edge_jitter",
     ),
 }
 """Settings newer than some checkpoints, which were written under what are now the defaults."""
@@ -203,6 +217,7 @@ class TrainingRecipe(_Settings):
     optimization: OptimizationRecipe
     distillation: DistillationRecipe | None = None
     datasets: tuple[DatasetRecipe, ...] = Field(min_length=1)
+    phantoms: tuple[PhantomRecipe, ...] = ()
 
     @model_validator(mode="after")
     def _hands_and_targets_exist(self) -> TrainingRecipe:
@@ -225,7 +240,8 @@ class TrainingRecipe(_Settings):
     @property
     def hands(self) -> tuple[str, ...]:
         """Annotation hands, in the order of first mention."""
-        return tuple(dict.fromkeys(d.hand for d in self.datasets if d.hand is not None))
+        drawn = [d.hand for d in self.datasets if d.hand is not None]
+        return tuple(dict.fromkeys([*drawn, *(p.hand for p in self.phantoms)]))
 
     def digest(self) -> str:
         """16 hexadecimal digits that change with whatever the weights depend on (so not with titles)."""
@@ -238,8 +254,8 @@ class TrainingRecipe(_Settings):
             for name in _NEWER[part]:
                 if getattr(plain, name) == type(plain).model_fields[name].default:
                     del settings[part][name]
-        for name in ("init", "distillation"):
-            if settings[name] is None:
+        for name in ("init", "distillation", "phantoms"):
+            if not settings[name]:
                 del settings[name]
         canonical = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]

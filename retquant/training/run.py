@@ -11,6 +11,7 @@ from retquant.training.evaluate import evaluate
 from retquant.training.export import add_results, write_bundle
 from retquant.training.recipe import TrainingRecipe
 from retquant.training.trainer import Report, train
+from retquant.training.validation import fit_temperatures
 
 
 def run_training(
@@ -27,7 +28,10 @@ def run_training(
     The card's validation figures are those of the exported half-precision weights, each set under its own hand.
     """
     trained = train(recipe, root=root, folder=folder, report=report, device=device, cache=cache)
-    bundle = write_bundle(trained.network, recipe, root=root, folder=folder / "bundle")
+    temperatures = fit_temperatures(trained.network, recipe, trained.validation, precision="float32")
+    bundle = write_bundle(
+        trained.network, recipe, root=root, folder=folder / "bundle", temperatures=temperatures
+    )
     for dataset in recipe.datasets:
         if dataset.validation:
             hand = dataset.hand or recipe.network.default_hand

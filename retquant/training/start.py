@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from safetensors.torch import load
 
 from retquant.errors import ConfigError
@@ -12,14 +13,18 @@ from retquant.training.recipe import TrainingRecipe
 HAND_TABLES = ("hands.weight", "drawn.style.weight", "drawn.last.weight")
 """Weights with a row an annotation hand."""
 
-SAME = ("foundation", "targets", "lora_rank", "lora_targets", "fusion")
+TARGET_TABLES = ("look_head.weight", "look_head.bias", "glance_head.weight", "glance_head.bias")
+"""Weights of the compact network with a row a target."""
+
+SAME = ("foundation", "lora_rank", "lora_targets", "fusion")
 """Settings in which recipe and bundle must agree, so that their weights have the same shapes and meaning."""
 
 
 def begin_from(network: Network, recipe: TrainingRecipe, name: str) -> Bundle:
     """Put the weights of the bundle `name` into a recipe's fresh network.
 
-    A hand that the bundle does not know starts as the bundle's default hand.
+    A hand that the bundle does not know starts as the bundle's default hand. A target that it does not know starts
+    from random weights in the compact network; other networks need the same targets.
 
     Raises
     ------
@@ -29,7 +34,7 @@ def begin_from(network: Network, recipe: TrainingRecipe, name: str) -> Bundle:
         The bundle's network is another than the recipe's.
     """
     bundle = read_bundle(name)
-    for setting in SAME:
+    for setting in SAME if recipe.network.is_compact else (*SAME, "targets"):
         wanted, found = getattr(recipe.network, setting), getattr(bundle, setting)
         if wanted != found:
             shown = list(found) if isinstance(found, tuple) else found
@@ -43,5 +48,14 @@ def begin_from(network: Network, recipe: TrainingRecipe, name: str) -> Bundle:
     for table in HAND_TABLES:
         if table in state:
             state[table] = state[table][rows]
+    fresh = network.trained_state()
+    for table in TARGET_TABLES if recipe.network.is_compact else ():
+        known = [
+            state[table][bundle.targets.index(t)] if t in bundle.targets else None
+            for t in recipe.network.targets
+        ]
+        state[table] = torch.stack(
+            [own if row is None else row for own, row in zip(fresh[table], known, strict=True)]
+        )
     network.load_trained(state)
     return bundle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from retquant.training.optimization import memory_of, optimizer_of, rate_at, res
 from retquant.training.recipe import TrainingRecipe
 from retquant.training.start import begin_from
 from retquant.training.validation import validate
+from retquant.training.working_example import WorkingExample
 
 LINES = ("vessel", "artery", "vein")
 """Targets with a centre line."""
@@ -53,6 +54,7 @@ class Trained:
 
     network: Network
     progress: Progress
+    validation: Sequence[WorkingExample]  # the persons held out
 
 
 def network_spec(recipe: TrainingRecipe) -> NetworkSpec:
@@ -166,7 +168,7 @@ class _Run:
                 )
             )
         self.network.load_trained(self.best)
-        return Trained(self.network, self.progress)
+        return Trained(self.network, self.progress, self.pool.validation)
 
     def _is_worn_out(self, since_better: int) -> bool:
         """True where the run ends early; asked before each step, so that a run given again does not go on."""

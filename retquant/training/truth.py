@@ -97,12 +97,22 @@ def truth_maps(
     placed = {name: frame.points(np.array([xy]))[0] for name, xy in points.items()}
     if not {"fovea", "disc"} <= set(placed):
         return
-    radius = float(np.hypot(*(placed["fovea"] - placed["disc"]))) / DISC_RADII_TO_FOVEA
-    distance = {name: _distance(xy, len(field)) / radius for name, xy in placed.items()}
-    yield "fovea", np.exp(-0.5 * (distance["fovea"] / FOVEA_SPREAD) ** 2), field
+    yield "fovea", fovea_heat(placed["fovea"], placed["disc"], len(field)), field
     if "disc" not in files:
-        near, far = distance["disc"] <= SURELY_DISC, distance["disc"] >= SURELY_NOT_DISC
+        distance = _distance(placed["disc"], len(field)) / _disc_radius(placed["fovea"], placed["disc"])
+        near, far = distance <= SURELY_DISC, distance >= SURELY_NOT_DISC
         yield "disc", near.astype(np.float32), field & (near | far)
+
+
+def fovea_heat(fovea: np.ndarray, disc: np.ndarray, size: int) -> np.ndarray:
+    """(size, size) float32 heat map of a fovea, of x, y of its centre and the disc's: a bell, 1 at the fovea."""
+    distance = _distance(fovea, size) / _disc_radius(fovea, disc)
+    heat: np.ndarray = np.exp(-0.5 * (distance / FOVEA_SPREAD) ** 2)
+    return heat
+
+
+def _disc_radius(fovea: np.ndarray, disc: np.ndarray) -> float:
+    return float(np.hypot(*(fovea - disc))) / DISC_RADII_TO_FOVEA
 
 
 def _cut_classes(

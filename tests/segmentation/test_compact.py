@@ -10,7 +10,7 @@ from retquant.errors import ModelError
 from retquant.segmentation.build import build_network
 from retquant.segmentation.bundles import read_bundle
 from retquant.segmentation.compact import CompactNetwork, conjunction, window
-from retquant.segmentation.predict import predict_field, predict_frame
+from retquant.segmentation.predict import frame_logits, predict_field, to_probability
 from retquant.segmentation.segmenter import segmenter_of
 from retquant.segmentation.spec import NetworkSpec
 
@@ -97,7 +97,7 @@ def test_it_predicts_a_photograph_at_its_own_size(network: CompactNetwork) -> No
 
 def test_it_refuses_a_field_without_its_glance(network: CompactNetwork) -> None:
     with pytest.raises(ModelError, match="glance"):
-        predict_frame(network, np.zeros((96, 96, 3), np.float32), None, hand=0)
+        frame_logits(network, np.zeros((96, 96, 3), np.float32), None, hand=0)
 
 
 def test_its_state_goes_round_with_the_statistics_of_its_normalisations(network: CompactNetwork) -> None:
@@ -147,4 +147,4 @@ def test_a_network_that_is_very_sure_warns_of_nothing(
     sure = torch.full((1, len(TARGETS), 48, 48), -200.0)
     monkeypatch.setattr(network, "forward", lambda *_: (sure, sure))
     contrast, glance = np.zeros((48, 48, 3), np.float32), np.zeros((16, 16, 6), np.float32)
-    assert not predict_frame(network, contrast, glance, hand=0).any()
+    assert not to_probability(frame_logits(network, contrast, glance, hand=0)).any()

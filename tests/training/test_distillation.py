@@ -144,7 +144,7 @@ def test_maps_are_made_once_and_another_teacher_makes_others(
         raise AssertionError("the maps are there already")
 
     with monkeypatch.context() as patch:
-        patch.setattr(distillation, "predict_frame", never)
+        patch.setattr(distillation, "frame_logits", never)
         again = gather(recipe, root, cache)
         assert all(
             np.array_equal(a.truth, b.truth) for a, b in zip(pool.training, again.training, strict=True)
@@ -239,10 +239,35 @@ def test_a_run_begins_with_a_bundles_weights_and_a_new_hand_as_its_default_hand(
 
 
 def test_a_bundle_of_another_network_is_refused_with_the_line_to_write(teacher: Bundle) -> None:
-    network = {**SETTINGS["network"], "targets": ["vessel"]}  # type: ignore[dict-item]
-    recipe = recipe_of(network=network)
-    with pytest.raises(ConfigError, match=r"targets = \['vessel', 'disc'\]"):
+    recipe = recipe_of(network={**SETTINGS["network"], "lora_rank": 4})  # type: ignore[dict-item]
+    with pytest.raises(ConfigError, match="lora_rank = 8"):
         begin_from(build_network(network_spec(recipe)), recipe, str(teacher.folder))
+
+
+def test_a_target_that_the_bundle_lacks_starts_anew_and_the_others_keep_their_weights(
+    teacher: Bundle,
+) -> None:
+    network = {**SETTINGS["network"], "targets": ["cup", "disc", "vessel"]}  # type: ignore[dict-item]
+    recipe = recipe_of(network=network)
+    fresh = build_network(network_spec(recipe))
+    begin_from(fresh, recipe, str(teacher.folder))
+    found, given = fresh.trained_state(), load(read_weights(teacher))
+    for table in ("look_head.weight", "look_head.bias", "glance_head.weight", "glance_head.bias"):
+        assert torch.equal(found[table][[2, 1]], given[table].float()), table
+    assert float(found["look_head.bias"][0]) == -2.0  # most pixels are background
+    assert torch.equal(found["look.down.0.0.0.weight"], given["look.down.0.0.0.weight"].float())
+
+
+def test_a_teacher_who_speaks_of_the_undrawn_alone_does_not_look_at_what_is_all_drawn(
+    root: Path, teacher: Bundle, tmp_path: Path
+) -> None:
+    only_vessels = {**SETTINGS["network"], "targets": ["vessel"]}  # type: ignore[dict-item]
+    recipe = recipe_of(network=only_vessels, distillation=taught(teacher, beside_truth=False))
+    pool = gather(recipe, root, tmp_path)
+    drawn = [e for e in pool.training if e.example.dataset == "Toy"]
+    assert len(drawn) == 3
+    assert not any(e.truth[..., 1].any() for e in drawn)
+    assert {path.name.split("-")[0] for path in tmp_path.glob("*taught*")} == {"Wild"}
 
 
 def test_the_few_label_recipe_that_ships_can_be_read() -> None:
