@@ -8,6 +8,7 @@ import cv2
 import networkx as nx
 import numpy as np
 
+from retquant.errors import ImageError
 from retquant.vessels.graph import BORDER, BRANCH, CROSSING, END, LOOP, VesselGraph
 from retquant.vessels.packing import segment_median
 from retquant.vessels.thinning import skeleton_of
@@ -54,13 +55,17 @@ def to_skan(graph: VesselGraph) -> Skeleton:
 
     Raises
     ------
-    ValueError
+    ImageError
         The graph has no segment: skan takes no empty skeleton.
     """
     from skan import Skeleton
 
     if not len(graph):
-        raise ValueError(f"the {graph.structure} graph has no segment to draw")
+        raise ImageError(
+            "the vessel graph has no segment to draw",
+            where=graph.structure,
+            remedy="leave out graphs without segments: if len(graph): to_skan(graph)",
+        )
     drawn = np.zeros(graph.shape, np.uint8)
     fine = np.rint(graph.points[:, ::-1] * (1 << _FINE_BITS)).astype(np.int32)
     lines = [fine[graph.segment(segment)] for segment in range(len(graph))]

@@ -7,6 +7,7 @@ import pytest
 import skan
 
 from retquant.config import VesselSettings
+from retquant.errors import ImageError
 from retquant.phantoms import simple_eye
 from retquant.segmentation.segmentation import TargetMask
 from retquant.vessels import BRANCH, VesselGraph, build_graph, to_networkx, to_skan
@@ -47,5 +48,5 @@ def test_an_empty_graph_has_no_skeleton() -> None:
     empty = TargetMask(probability=np.zeros((20, 20), np.uint8), source="manifest")
     nothing = build_graph(empty, structure="vein", fov=np.ones((20, 20), bool), settings=VesselSettings())
     assert to_networkx(nothing).number_of_nodes() == 0
-    with pytest.raises(ValueError, match="vein graph has no segment"):
+    with pytest.raises(ImageError, match="vein: the vessel graph has no segment"):
         to_skan(nothing)
