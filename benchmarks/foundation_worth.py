@@ -107,20 +107,21 @@ def course(share: float) -> float:
 def judge(network: nn.Module, examples: Sequence[Example], *, working_px: int) -> dict[str, float]:
     """Mean Dice and clDice at one half and the pooled AUC, at the images' own resolution inside the field."""
     network.eval()
-    rows, pooled = [], Confusion(np.zeros(256, np.int64), np.zeros(256, np.int64))
+    rows, pooled = [], Confusion.nothing()
     for example in examples:
         image = read_image(example.image, fov_mask=example.fov, settings=ImageSettings())
-        found = predict_field(
+        maps = predict_field(
             network,  # type: ignore[arg-type]
             image.pixels,
             image.fov,
             working_px=working_px,
             hand=0,
             precision=pick_precision("auto", "cpu"),
-        )["vessel"]
+        )
+        found = dict(maps)["vessel"]
         drawn = read_truth(example.truth["vessel"], image.shape)
         counts = Confusion.count(found, drawn, image.fov)
-        line = centerline_dice((found >= 128) & image.fov, drawn & image.fov)
+        line = centerline_dice((found >= 0.5) & image.fov, drawn & image.fov)
         rows.append((counts.at(0.5)["dice"], 0.0 if np.isnan(line) else line))
         pooled = pooled + counts
     dice, line = np.mean(rows, axis=0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from retquant.anatomy.regions import ETDRS, ZONES
+from retquant.biomarkers.definition import Direction
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import Workspace
-
-IMAGE = ("quality",)
 
 
 def _given(workspace: Workspace, name: str) -> Measurement:
@@ -28,163 +28,86 @@ def _visible(workspace: Workspace, name: str) -> Measurement:
     return Measurement(value=workspace.region(name).visible_share)
 
 
-@biomarker(
-    unit="1",
-    reference="retquant",
-    structures=IMAGE,
-    over="image",
-    id="quality_fov_fraction",
-    modalities=("cfp", "octa"),
+def _declare(
+    measure: Callable[[Workspace, str], Measurement],
+    name: str,
+    sentence: str,
+    *,
+    reference: str,
+    direction: Direction,
+    modalities: tuple[str, ...],
+) -> None:
+    """Register what `measure` finds under `name` (a measure of the picture, or a region) as a column."""
+
+    def measured(workspace: Workspace) -> Measurement:
+        return measure(workspace, name)
+
+    measured.__name__ = f"{name}_visible" if measure is _visible else name
+    measured.__doc__ = sentence
+    biomarker(
+        unit="1",
+        reference=reference,
+        structures=("quality",),
+        over="image",
+        id=f"quality_{measured.__name__}",
+        direction=direction,
+        modalities=modalities,
+    )(measured)
+
+
+_PICTURE: tuple[tuple[str, str, Direction, str], ...] = (
+    ("fov_fraction", "retquant", "neither", "Share of the frame that the field of view fills."),
+    ("illumination_uniformity", "retquant", "higher_is_better", "How evenly the field is lit, 1 for evenly."),
+    (
+        "clipped_fraction",
+        "retquant",
+        "higher_is_worse",
+        "Share of the field of view that is black or saturated.",
+    ),
+    ("sharpness", "retquant", "higher_is_better", "How sharp the image is within the field of view."),
+    (
+        "noise",
+        "Immerkaer1996",
+        "higher_is_worse",
+        "Noise of single pixels over the fine structure of the image, below 0.5 in a good photograph.",
+    ),
+    (
+        "blockiness",
+        "retquant",
+        "higher_is_worse",
+        "How far the blocks of JPEG compression stand out, 1 where they do not.",
+    ),
+    (
+        "score",
+        "retquant",
+        "higher_is_better",
+        "Quality of the image as one number from 0 (useless) to 1 (without fault).",
+    ),
 )
-def fov_fraction(workspace: Workspace) -> Measurement:
-    """Share of the frame that the field of view fills."""
-    return _given(workspace, "fov_fraction")
 
-
-@biomarker(
-    unit="1",
-    reference="retquant",
-    structures=IMAGE,
-    over="image",
-    id="quality_illumination_uniformity",
-    direction="higher_is_better",
-    modalities=("cfp", "octa"),
+_REGIONS = (
+    ("zone_b", "Knudtson2003", "zone B, 2 to 3 disc radii from the disc's centre,"),
+    ("zone_c", "Knudtson2003", "zone C, 2 to 5 disc radii from the disc's centre,"),
+    ("fovea", "ETDRS1991", "the circle of 0.5 mm radius about the fovea"),
+    ("parafovea", "ETDRS1991", "the parafovea, 0.5 to 1.5 mm from the fovea,"),
+    ("perifovea", "ETDRS1991", "the perifovea, 1.5 to 3 mm from the fovea,"),
 )
-def illumination_uniformity(workspace: Workspace) -> Measurement:
-    """How evenly the field is lit, 1 for evenly."""
-    return _given(workspace, "illumination_uniformity")
 
-
-@biomarker(
-    unit="1",
-    reference="retquant",
-    structures=IMAGE,
-    over="image",
-    id="quality_clipped_fraction",
-    direction="higher_is_worse",
-    modalities=("cfp", "octa"),
-)
-def clipped_fraction(workspace: Workspace) -> Measurement:
-    """Share of the field of view that is black or saturated."""
-    return _given(workspace, "clipped_fraction")
-
-
-@biomarker(
-    unit="1",
-    reference="retquant",
-    structures=IMAGE,
-    over="image",
-    id="quality_sharpness",
-    direction="higher_is_better",
-    modalities=("cfp", "octa"),
-)
-def sharpness(workspace: Workspace) -> Measurement:
-    """How sharp the image is within the field of view."""
-    return _given(workspace, "sharpness")
-
-
-@biomarker(
-    unit="1",
-    reference="Immerkaer1996",
-    structures=IMAGE,
-    over="image",
-    id="quality_noise",
-    direction="higher_is_worse",
-    modalities=("cfp", "octa"),
-)
-def noise(workspace: Workspace) -> Measurement:
-    """Noise of single pixels over the fine structure of the image, below 0.5 in a good photograph."""
-    return _given(workspace, "noise")
-
-
-@biomarker(
-    unit="1",
-    reference="retquant",
-    structures=IMAGE,
-    over="image",
-    id="quality_blockiness",
-    direction="higher_is_worse",
-    modalities=("cfp", "octa"),
-)
-def blockiness(workspace: Workspace) -> Measurement:
-    """How far the blocks of JPEG compression stand out, 1 where they do not."""
-    return _given(workspace, "blockiness")
-
-
-@biomarker(
-    unit="1",
-    reference="retquant",
-    structures=IMAGE,
-    over="image",
-    id="quality_score",
-    direction="higher_is_better",
-    modalities=("cfp", "octa"),
-)
-def score(workspace: Workspace) -> Measurement:
-    """Quality of the image as one number from 0 (useless) to 1 (without fault)."""
-    return _given(workspace, "score")
-
-
-@biomarker(
-    unit="1",
-    reference="Knudtson2003",
-    structures=IMAGE,
-    over="image",
-    id="quality_zone_b_visible",
-    direction="higher_is_better",
-)
-def zone_b_visible(workspace: Workspace) -> Measurement:
-    """Share of zone B, 2 to 3 disc radii from the disc's centre, inside the field of view."""
-    return _visible(workspace, "zone_b")
-
-
-@biomarker(
-    unit="1",
-    reference="Knudtson2003",
-    structures=IMAGE,
-    over="image",
-    id="quality_zone_c_visible",
-    direction="higher_is_better",
-)
-def zone_c_visible(workspace: Workspace) -> Measurement:
-    """Share of zone C, 2 to 5 disc radii from the disc's centre, inside the field of view."""
-    return _visible(workspace, "zone_c")
-
-
-@biomarker(
-    unit="1",
-    reference="ETDRS1991",
-    structures=IMAGE,
-    over="image",
-    id="quality_fovea_visible",
-    direction="higher_is_better",
-)
-def fovea_visible(workspace: Workspace) -> Measurement:
-    """Share of the circle of 0.5 mm radius about the fovea inside the field of view."""
-    return _visible(workspace, "fovea")
-
-
-@biomarker(
-    unit="1",
-    reference="ETDRS1991",
-    structures=IMAGE,
-    over="image",
-    id="quality_parafovea_visible",
-    direction="higher_is_better",
-)
-def parafovea_visible(workspace: Workspace) -> Measurement:
-    """Share of the parafovea, 0.5 to 1.5 mm from the fovea, inside the field of view."""
-    return _visible(workspace, "parafovea")
-
-
-@biomarker(
-    unit="1",
-    reference="ETDRS1991",
-    structures=IMAGE,
-    over="image",
-    id="quality_perifovea_visible",
-    direction="higher_is_better",
-)
-def perifovea_visible(workspace: Workspace) -> Measurement:
-    """Share of the perifovea, 1.5 to 3 mm from the fovea, inside the field of view."""
-    return _visible(workspace, "perifovea")
+for _name, _reference, _direction, _sentence in _PICTURE:
+    _declare(
+        _given,
+        _name,
+        _sentence,
+        reference=_reference,
+        direction=_direction,
+        modalities=("cfp", "octa"),
+    )
+for _name, _reference, _what in _REGIONS:
+    _declare(
+        _visible,
+        _name,
+        f"Share of {_what} inside the field of view.",
+        reference=_reference,
+        direction="higher_is_better",
+        modalities=("cfp",),
+    )

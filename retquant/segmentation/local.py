@@ -10,7 +10,7 @@ import numpy as np
 from retquant.errors import ModelError
 from retquant.images.retinal_image import RetinalImage
 from retquant.segmentation.segmentation import TargetMask
-from retquant.segmentation.segmenter import Segmenter
+from retquant.segmentation.segmenter import Segmenter, to_bytes
 
 REACH_PX = 4.0  # working pixels by which a click may miss its vessel
 
@@ -50,7 +50,7 @@ def segment_at(
             remedy=f"one of {', '.join(segmenter.bundle.targets)}",
         )
     if segmenter.bundle.takes_clicks and isinstance(segmenter.network, SamNetwork):
-        probability = predict_at(
+        maps = predict_at(
             segmenter.network,
             image.pixels,
             image.fov,
@@ -60,7 +60,8 @@ def segment_at(
             hand=segmenter.bundle.hands.index(segmenter.hand),
             precision=segmenter.precision,
             temperatures=segmenter.temperatures,
-        )[target]
+        )
+        probability = to_bytes(maps[target])
     else:
         probability = segmenter(image).targets[target].probability
     zoom = max(1.0, max(image.shape) / segmenter.bundle.working_px)

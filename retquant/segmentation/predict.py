@@ -5,7 +5,7 @@ A network on a foundation model works in tiles; the compact network takes the wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,8 +36,8 @@ def predict_field(
     precision: str = "float32",
     session: Session | None = None,
     temperatures: Sequence[float] | None = None,
-) -> Mapping[str, np.ndarray]:
-    """Probability of each target at every pixel of one image.
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Probability of each target at every pixel of one image, one after the other, as each takes much memory.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def predict_field(
     session : the network in OpenVINO, to run in its place
     temperatures : (T,) what the logits of each target are divided by; 1 where left out
 
-    Returns
-    -------
-    target name -> (H, W) uint8, probability times 255; 0 outside the field of view
+    Yields
+    ------
+    target name, (H, W) float32; 0 outside the field of view
     """
     frame = frame_of(fov, working_px)
     field = frame.cut(fov) >= 0.5
@@ -61,10 +61,8 @@ def predict_field(
         glance = glance_of(contrast, field_colour(cut, field), GLANCE_SHRINK)
     logits = frame_logits(network, contrast, glance, hand=hand, precision=precision, session=session)
     probability = to_probability(logits, temperatures)
-    return {
-        target: _to_image(frame.paste(probability[index]), fov)
-        for index, target in enumerate(network.spec.targets)
-    }
+    for index, target in enumerate(network.spec.targets):
+        yield target, np.clip(frame.paste(probability[index]), 0, 1) * fov
 
 
 def predict_at(
@@ -115,7 +113,7 @@ def predict_at(
     for index, target in enumerate(network.spec.targets):
         whole = np.zeros((working_px, working_px), np.float32)
         whole[place] = probability[index]
-        found[target] = _to_image(frame.paste(whole), fov)
+        found[target] = np.clip(frame.paste(whole), 0, 1) * fov
     return found
 
 
@@ -186,12 +184,6 @@ def _whole_field(
         )
     found: np.ndarray = logits[0].float().cpu().numpy()
     return found
-
-
-def _to_image(probability: np.ndarray, fov: np.ndarray) -> np.ndarray:
-    rounded = np.round(np.clip(probability, 0, 1) * 255).astype(np.uint8)
-    rounded[~fov] = 0
-    return rounded
 
 
 def _forward(

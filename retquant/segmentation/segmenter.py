@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from retquant.errors import ModelError
 from retquant.images.retinal_image import RetinalImage
@@ -40,6 +43,10 @@ class Segmenter:
         ModelError
             The bundle is for another modality.
         """
+        return rounded(self.probabilities(image), model=self.bundle.name)
+
+    def probabilities(self, image: RetinalImage) -> Iterator[tuple[str, np.ndarray]]:
+        """Target and (H, W) float32 probability, 0 outside the field of view; raises as the call does."""
         from retquant.segmentation.predict import predict_field
 
         if image.modality != self.bundle.modality:
@@ -47,7 +54,7 @@ class Segmenter:
                 f"{self.bundle.name} is for {self.bundle.modality} images, this is {image.modality}",
                 remedy="give masks in the manifest, or choose another --model",
             )
-        found = predict_field(
+        return predict_field(
             self.network,
             image.pixels,
             image.fov,
@@ -57,12 +64,24 @@ class Segmenter:
             session=self.session,
             temperatures=self.temperatures,
         )
-        source = f"model:{self.bundle.name}"
-        return Segmentation(
-            targets=MappingProxyType(
-                {name: TargetMask(probability=map_, source=source) for name, map_ in found.items()}
-            )
+
+
+def rounded(probabilities: Iterable[tuple[str, np.ndarray]], *, model: str) -> Segmentation:
+    """Targets and their (H, W) float probabilities as they are measured and stored, in 8 bits."""
+    return Segmentation(
+        targets=MappingProxyType(
+            {
+                name: TargetMask(probability=to_bytes(map_), source=f"model:{model}")
+                for name, map_ in probabilities
+            }
         )
+    )
+
+
+def to_bytes(probability: np.ndarray) -> np.ndarray:
+    """(H, W) uint8, 255 times (H, W) float probabilities in [0, 1]; one half and more is 128 and more."""
+    levels: np.ndarray = np.round(probability * 255).astype(np.uint8)
+    return levels
 
 
 @lru_cache(maxsize=2)

@@ -15,8 +15,8 @@ from retquant.images.retinal_image import RetinalImage
 from retquant.resources import resource_folder
 from retquant.segmentation.bundles import HeldOutResult
 from retquant.segmentation.landmark import landmark_of
-from retquant.segmentation.segmentation import Segmentation
-from retquant.segmentation.segmenter import Segmenter
+from retquant.segmentation.segmentation import Segmentation, TargetMask
+from retquant.segmentation.segmenter import Segmenter, rounded
 from retquant.training.datasets import Example, find_examples
 from retquant.training.metrics import Confusion, bootstrap_interval
 from retquant.training.recipe import DatasetRecipe
@@ -118,9 +118,11 @@ def _score(
     show: Callable[[Judged], None] | None,
 ) -> Iterator[Scored]:
     image = read_image(example.image, fov_mask=example.fov, settings=ImageSettings())
-    found = segmenter(image)
+    maps = dict(segmenter.probabilities(image))
+    found = as_given = rounded(maps.items(), model=segmenter.bundle.name)
     if refine is not None:
         found = refine(image, found)
+    exact = {t: _before_rounding(found.targets[t], as_given.targets[t], maps[t]) for t in found.targets}
     truth = {
         target: (drawn, known & image.fov)
         for target, drawn, known in _drawn(example.truth, image.shape)
@@ -134,7 +136,9 @@ def _score(
         about = (example.dataset, example.stem, target)
         chosen = _chosen_threshold(segmenter, target)
         width = image.field.diameter_px
-        score, counts = score_map(probability, drawn, valid, field_px=width, chosen=chosen, about=about)
+        score, counts = score_map(
+            probability, drawn, valid, field_px=width, chosen=chosen, exact=exact[target], about=about
+        )
         yield segmenter.hand, replace(score, **extra.get(target, {})), counts
         if target in second:
             other = np.where(second[target], np.uint8(255), np.uint8(0))
@@ -145,6 +149,13 @@ def _score(
     if told is not None:
         yield segmenter.hand, told, None
     yield from ((segmenter.hand, score, None) for score in _score_points(found, example))
+
+
+def _before_rounding(found: TargetMask, as_given: TargetMask, exact: np.ndarray) -> np.ndarray:
+    """(H, W) float probability, to the last digit where nothing was refined."""
+    same = found.probability == as_given.probability
+    precise: np.ndarray = np.where(same, exact, found.probability / np.float32(255))
+    return precise
 
 
 def _of_pairs(

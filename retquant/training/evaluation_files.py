@@ -14,9 +14,10 @@ import numpy as np
 
 from retquant.segmentation.bundles import HeldOutResult
 from retquant.training.evaluate import Evaluation, Judged
-from retquant.training.metrics import Confusion
+from retquant.training.metrics import LEVELS, Confusion, thresholds
 from retquant.training.scores import FIGURES, ImageScore
 
+CURVE_STEP = LEVELS // 512  # levels between the points of a curve that is written or drawn
 WORST = 5  # images of a target that the page shows
 COLOURS_BGR = {"hit": (80, 175, 76), "missed": (60, 60, 230), "false": (230, 120, 40)}  # green, red, blue
 
@@ -104,7 +105,7 @@ def _worst(scores: Sequence[ImageScore], target: str) -> str:
 
 
 def _curves(counts: Confusion) -> str:
-    curves = counts.curves()
+    curves = {name: curve[::CURVE_STEP] for name, curve in counts.curves().items()}
     roc = _plot(curves["false_positive_rate"], curves["recall"], "false positive rate", "sensitivity")
     return roc + _plot(curves["recall"], curves["precision"], "recall", "precision")
 
@@ -123,8 +124,8 @@ def _curve_rows(pooled: Mapping[str, Confusion]) -> Iterable[tuple[object, ...]]
     for target, counts in pooled.items():
         curves = counts.curves()
         columns = [curves[name] for name in ("recall", "precision", "false_positive_rate")]
-        for level, row in enumerate(zip(*columns, strict=True)):
-            yield (target, level / 255, *(float(v) for v in row))
+        for row in zip(thresholds()[::CURVE_STEP], *(c[::CURVE_STEP] for c in columns), strict=True):
+            yield (target, *(float(v) for v in row))
 
 
 def _map_name(target: str, image: str) -> str:

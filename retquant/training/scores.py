@@ -69,6 +69,7 @@ def score_map(
     *,
     field_px: float,
     chosen: float | None = None,
+    exact: np.ndarray | None = None,
     about: tuple[str, str, str],
 ) -> tuple[ImageScore, Confusion]:
     """Judge a map of one target.
@@ -80,10 +81,11 @@ def score_map(
     valid : (H, W) bool, where the truth is known inside the field of view
     field_px : width of the field of view, for what counts as thin
     chosen : threshold to report beside one half
+    exact : (H, W) float, the probability before it was rounded to 8 bits, which ties what is nearly certain
     about : data set, image, target
     """
     truth, mask = drawn & valid, (probability >= 128) & valid
-    counts = Confusion.count(probability, drawn, valid)
+    counts = Confusion.count(probability if exact is None else exact, drawn, valid)
     dataset, image, target = about
     lines: dict[str, float] = {}
     if target in LINES:
@@ -100,7 +102,7 @@ def score_map(
         auc=counts.auc(),
         average_precision=counts.average_precision(),
         dice_at_chosen=_UNKNOWN if chosen is None else counts.at(chosen)["dice"],
-        **counts.at(128 / 255),
+        **counts.at(0.5),
         **lines,
     )
     return score, counts

@@ -90,9 +90,9 @@ def test_it_predicts_a_photograph_at_its_own_size(network: CompactNetwork) -> No
     rows, cols = np.mgrid[:150, :180]
     fov = np.hypot(rows - 74.5, cols - 89.5) < 70
     pixels = np.random.default_rng(0).integers(0, 255, (150, 180, 3), np.uint8) * fov[..., None]
-    found = predict_field(network, pixels, fov, working_px=96, hand=0)
+    found = dict(predict_field(network, pixels, fov, working_px=96, hand=0))
     assert set(found) == set(TARGETS)
-    assert all(m.shape == (150, 180) and m.dtype == np.uint8 and not m[~fov].any() for m in found.values())
+    assert all(m.shape == (150, 180) and m.dtype == np.float32 and not m[~fov].any() for m in found.values())
 
 
 def test_it_refuses_a_field_without_its_glance(network: CompactNetwork) -> None:

@@ -18,6 +18,7 @@ from retquant.segmentation.network import SamNetwork
 from retquant.segmentation.openvino_session import open_session
 from retquant.segmentation.predict import predict_field
 from retquant.segmentation.runtime import pick_runtime, with_runtime
+from retquant.segmentation.segmenter import to_bytes
 from retquant.segmentation.spec import NetworkSpec
 
 SIDE = 144  # of the field in the compact network's frame: a glance of 48
@@ -74,11 +75,11 @@ def test_the_compact_network_answers_as_in_torch(
     """In steps of the 8 bits in which probabilities are kept; bfloat16 has three digits."""
     session = open_session(compact, card(compact, SIDE), precision)
     for hand in (0, 1):
-        wanted = predict_field(compact, *photograph, working_px=SIDE, hand=hand)
-        found = predict_field(compact, *photograph, working_px=SIDE, hand=hand, session=session)
+        wanted = {t: to_bytes(m) for t, m in predict_field(compact, *photograph, working_px=SIDE, hand=hand)}
+        answers = predict_field(compact, *photograph, working_px=SIDE, hand=hand, session=session)
         assert wanted["vessel"].std() > 10
-        for target, probability in wanted.items():
-            difference = np.abs(found[target].astype(int) - probability.astype(int))
+        for target, probability in answers:
+            difference = np.abs(to_bytes(probability).astype(int) - wanted[target].astype(int))
             assert difference.max() <= most, target
             assert difference.mean() <= mean, target
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -36,16 +37,15 @@ class OneRowLow:
     def __init__(self) -> None:
         self.bundle = read_bundle("fundus-vessels").model_copy(update={"targets": ("vessel", "fovea")})
 
-    def __call__(self, image: RetinalImage) -> Segmentation:
+    def probabilities(self, image: RetinalImage) -> Iterator[tuple[str, np.ndarray]]:
         rows, cols = np.mgrid[:SIZE, :SIZE]
         heat = 250 * np.exp(-((rows - 90) ** 2 + (cols - 73) ** 2) / 50)
         maps = {
             "vessel": np.where(bar(61, 71), 200, 10),
             "fovea": np.rint(heat),
         }
-        return Segmentation(
-            targets={n: TargetMask(probability=m.astype(np.uint8), source="model:x") for n, m in maps.items()}
-        )
+        for name, map_ in maps.items():
+            yield name, map_ / 255
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_tables_hold_every_image_and_no_formula(judged: tuple[Evaluation, Path])
     assert {row["image"] for row in rows} == {"'=a", "b"}
     assert {row["by"] for row in rows} == {"model", "second observer"}
     with (judged[1] / "curves.csv").open(encoding="utf-8") as file:
-        assert len(list(csv.DictReader(file))) == 256
+        assert len(list(csv.DictReader(file))) == 512
 
 
 def test_the_page_is_escaped_and_shows_the_errors(judged: tuple[Evaluation, Path]) -> None:
@@ -168,7 +168,7 @@ class SwapsHalfAndCupsTooLow:
             update={"targets": ("artery", "vein", "disc", "cup")}
         )
 
-    def __call__(self, image: RetinalImage) -> Segmentation:
+    def probabilities(self, image: RetinalImage) -> Iterator[tuple[str, np.ndarray]]:
         left = np.arange(SIZE)[None] < 80
         masks = {
             "artery": bar(60, 70) & left,
@@ -176,12 +176,8 @@ class SwapsHalfAndCupsTooLow:
             "disc": bar(20, 60),
             "cup": bar(25, 55),
         }
-        return Segmentation(
-            targets={
-                n: TargetMask(probability=np.where(m, 250, 5).astype(np.uint8), source="model:x")
-                for n, m in masks.items()
-            }
-        )
+        for name, mask in masks.items():
+            yield name, np.where(mask, 250, 5) / 255
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from retquant.training.metrics import (
+    LEVELS,
     Confusion,
     bootstrap_interval,
     centerline_dice,
     connectivity,
     kind_rates,
+    level_of,
     line_accuracy,
     thin_sensitivity,
+    thresholds,
     vertical_ratio,
 )
 
@@ -89,9 +92,30 @@ def test_curves_pass_through_the_rates_of_each_threshold(
 ) -> None:
     counts = Confusion.count(*guess)
     curves, rates = counts.curves(), counts.at(100 / 255)
-    assert curves["recall"][100] == pytest.approx(rates["sensitivity"])
-    assert curves["precision"][100] == pytest.approx(rates["precision"])
-    assert curves["false_positive_rate"][100] == pytest.approx(1 - rates["specificity"])
+    level = int(level_of(100 / 255))
+    assert curves["recall"][level] == pytest.approx(rates["sensitivity"])
+    assert curves["precision"][level] == pytest.approx(rates["precision"])
+    assert curves["false_positive_rate"][level] == pytest.approx(1 - rates["specificity"])
+
+
+def test_levels_keep_the_order_of_what_is_all_but_certain_and_tell_all_8_bit_probabilities_apart() -> None:
+    sure = np.array([0, 1e-6, 1e-5, 1e-4, 0.49999, 0.5, 0.9999, 0.99999, 1])
+    assert (np.diff(level_of(sure)) > 0).all()
+    assert level_of(np.nextafter(np.float32(0.5), np.float32(0))) < LEVELS // 2 <= level_of(0.5)
+    assert (np.diff(level_of(np.arange(256).astype(np.uint8))) > 0).all()
+    assert np.array_equal(level_of(thresholds()), np.arange(LEVELS))
+
+
+def test_rounding_ties_what_the_exact_probability_ranks() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.random((200, 200)) < 0.1
+    logit = rng.normal(-9, 2, truth.shape) + 3 * truth  # nearly all of it rounds to 0
+    exact = 1 / (1 + np.exp(-logit))
+    rounded, everywhere = np.round(exact * 255).astype(np.uint8), np.ones_like(truth)
+    p, n = exact[truth], exact[~truth][:2000]
+    found = Confusion.count(exact, truth, everywhere).auc()
+    assert found == pytest.approx((p[:, None] > n).mean(), abs=0.01)
+    assert Confusion.count(rounded, truth, everywhere).auc() < found - 0.1
 
 
 def test_jaccard_follows_from_dice(guess: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
