@@ -39,7 +39,9 @@ class OctaGraph:
         return len(self.radius)
 
     def chosen(self, structure: str) -> np.ndarray:
-        """(E,) which edges belong to `structure`: capillary (all), large_vessel, artery or vein."""
+        """(E,) which edges belong to `structure`: capillary (all), large_vessel, artery, vein, large_artery…"""
+        if structure in ("large_artery", "large_vein"):
+            return self.chosen("large_vessel") & self.chosen(structure.removeprefix("large_"))
         if structure == "artery":
             return ~self.is_vein
         if structure == "vein":

@@ -91,7 +91,8 @@ class OctaRetina:
     def coverage(self, structure: str, *, size: tuple[int, int] | None = None) -> np.ndarray:
         """(H, W) float32 share of each pixel that `structure` covers; `size` overrides the retina's own.
 
-        `structure` is capillary (all vessels), vessel (the same), large_vessel, artery, vein, faz or fov.
+        `structure` is capillary (all vessels), vessel (the same), large_vessel, artery, vein, large_artery,
+        large_vein, faz or fov.
         """
         size = size or self.size
         if structure == "fov":
@@ -102,7 +103,7 @@ class OctaRetina:
         scale = size[0] / self.graph.field_mm
         if structure == "faz":
             return polygon_coverage(self.faz.polygon().moved(lambda points: points * scale - 0.5), size)
-        if structure not in (*STRUCTURES, "vessel"):
+        if structure not in (*STRUCTURES, "vessel", "large_artery", "large_vein"):
             return np.zeros(size, dtype=np.float32)
         graph = self.graph
         chosen = graph.chosen(structure)[graph.edge_of_run]

@@ -22,6 +22,7 @@ LOOK_WIDTHS = (16, 32, 64, 128)
 GLANCE_WIDTHS = (16, 32, 48, 64, 96)
 CONTEXT_LEVEL = 2  # of the detail network, a quarter of the working scale, where the glance's features join
 CLASSES_OF_VESSEL = ("artery", "vein")
+VESSELS = ("vessel", "large_vessel")  # of a photograph, of an angiogram: what is either artery or vein
 
 
 class CompactNetwork(nn.Module):
@@ -42,7 +43,8 @@ class CompactNetwork(nn.Module):
         self.glance_head = nn.Conv2d(GLANCE_WIDTHS[0], n, 1)
         self.look = UNet(3, LOOK_WIDTHS, context=GLANCE_WIDTHS[0])
         self.look_head = nn.Conv2d(LOOK_WIDTHS[0], n, 1)
-        self.drawn = HandHead(LOOK_WIDTHS[0], len(spec.hands)) if "vessel" in self.targets else None
+        self.vessel = next((i for i, t in enumerate(self.targets) if t in VESSELS), None)
+        self.drawn = None if self.vessel is None else HandHead(LOOK_WIDTHS[0], len(spec.hands))
         for head in (self.glance_head, self.look_head):
             nn.init.normal_(head.weight, std=0.01)
             if head.bias is not None:
@@ -69,16 +71,16 @@ class CompactNetwork(nn.Module):
         context = window(seen, corners, (height // step, width // step), step)
         features = self.look(tiles - 0.5, context)
         logits = self.look_head(features).float() + window(overview, corners, (height, width), 1)
-        if self.drawn is not None:
-            index = self.targets.index("vessel")
+        if self.drawn is not None and self.vessel is not None:
+            index = self.vessel
             vessel = self.drawn(features, hands)[:, None].float()
             logits = torch.cat([logits[:, :index], vessel, logits[:, index + 1 :]], dim=1)
         return self._classes_of_vessel(logits), self._classes_of_vessel(overview.float())
 
     def _classes_of_vessel(self, logits: Tensor) -> Tensor:
-        if "vessel" not in self.targets:
+        if self.vessel is None:
             return logits
-        vessel = logits[:, self.targets.index("vessel")]
+        vessel = logits[:, self.vessel]
         channels = [
             conjunction(vessel, logits[:, i]) if target in CLASSES_OF_VESSEL else logits[:, i]
             for i, target in enumerate(self.targets)

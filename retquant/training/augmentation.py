@@ -13,7 +13,7 @@ from retquant.training.working_example import WorkingExample
 
 SCALE_RANGE = (0.8, 1.25)
 SHIFT_SHARE = 0.06  # of the frame, by which the field may be off its centre
-SMALL_TARGETS = ("disc", "cup", "fovea")
+SMALL_TARGETS = ("disc", "cup", "fovea", "faz")
 SEEK_SMALL = 0.7  # share of the tiles, of an image with a small target, that are taken about one
 CONTRAST_SPREAD = 0.2  # of the logarithm of contrast, one a channel
 BRIGHTNESS_SPREAD = 0.03

@@ -134,9 +134,15 @@ def gather(recipe: TrainingRecipe, root: Path, cache: Path | None, *, device: st
         shown = load(for_training, edge_jitter)
         training += shown if teacher is None else teacher.explain(shown, cache)
         validation += load(held_out)
-        weights += [draw / len(for_training)] * len(for_training)
+        weights += [draw / max(1, len(for_training))] * len(for_training)
     for phantoms in recipe.phantoms:
-        drawn = digital_eyes(phantoms, targets=network.targets, working_px=network.working_px, cache=cache)
+        drawn = digital_eyes(
+            phantoms,
+            targets=network.targets,
+            working_px=network.working_px,
+            modality=recipe.modality,
+            cache=cache,
+        )
         training += drawn if teacher is None else teacher.pass_over(drawn)
         weights += [phantoms.draw / phantoms.count] * phantoms.count
     chances = np.array(weights)

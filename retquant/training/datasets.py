@@ -29,6 +29,7 @@ class Example:
     truth: dict[str, Path]
     second: dict[str, Path] = field(default_factory=dict)  # what a second observer drew
     points: dict[str, tuple[float, float]] = field(default_factory=dict)  # landmark -> x, y in the image
+    modality: str = "cfp"
 
 
 def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
@@ -53,12 +54,13 @@ def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
                 dataset=recipe.name,
                 hand=recipe.hand,
                 stem=path.stem,
-                person=recipe.person.format(**groups),
+                person=_person(recipe, groups),
                 image=path,
                 fov=None if recipe.fov is None else root / recipe.fov.format(**groups),
                 truth=truth,
                 second=second,
                 points=_landmarks(recipe.landmarks, root, groups),
+                modality=recipe.modality,
             )
         )
     if unknown := set(recipe.validation) - {e.person for e in examples}:
@@ -66,6 +68,12 @@ def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
             f"validation names {sorted(unknown)}, who are not in it", where=f"data set {recipe.name}"
         )
     return examples
+
+
+def _person(recipe: DatasetRecipe, groups: Mapping[str, str]) -> str:
+    """Who it is; of several names of one person the first."""
+    name = recipe.person.format(**groups)
+    return next((names[0] for names in recipe.same_person if name in names), name)
 
 
 def find_unlabelled(recipe: UnlabelledRecipe, root: Path, *, default_hand: str) -> list[Example]:
@@ -121,7 +129,9 @@ def with_fold(recipe: TrainingRecipe, root: Path, *, fold: int, folds: int) -> T
 
 def read_pixels(example: Example) -> tuple[np.ndarray, np.ndarray]:
     """(H, W, 3) uint8 pixels and (H, W) bool field of view of an example."""
-    image = read_image(example.image, fov_mask=example.fov, settings=ImageSettings())
+    image = read_image(
+        example.image, modality=example.modality, fov_mask=example.fov, settings=ImageSettings()
+    )
     return image.pixels, image.fov
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +23,22 @@ from retquant.training.working_example import WorkingExample, working_example
 
 VERSION = 1  # of the eyes: to be raised when they are drawn otherwise
 TRUTH_OF_EYES = ("vessel", "artery", "vein", "disc", "cup", "fovea")
+TRUTH_OF_SCANS = ("large_vessel", "capillary", "artery", "vein", "faz")
+SCAN_FIELDS = ((3.0, 304), (6.0, 400))  # mm, samples a side
 SIDES_PX = (700, 1400)  # of the pictures: their sharpness and noise differ after resampling
 CENTRING = (0.1, 0.9)  # of the field, from the fovea (0) to the disc (1)
 
 
 def digital_eyes(
-    recipe: PhantomRecipe, *, targets: Sequence[str], working_px: int, cache: Path | None = None
+    recipe: PhantomRecipe,
+    *,
+    targets: Sequence[str],
+    working_px: int,
+    modality: str = "cfp",
+    cache: Path | None = None,
 ) -> Iterator[WorkingExample]:
     """The eyes of a recipe in the network's frame, drawn once and kept in the folder `cache` where it is given."""
+    draw = draw_scan if modality == "octa" else draw_eye
     for seed in range(recipe.seed, recipe.seed + recipe.count):
         example = Example(
             dataset=recipe.name,
@@ -39,13 +48,16 @@ def digital_eyes(
             image=Path(f"eye_{seed}"),
             fov=None,
             truth={},
+            modality=modality,
         )
-        yield working_example(example, _packed(example, seed, working_px, cache), targets)
+        about = [VERSION, "digital scan" if modality == "octa" else "digital eye", seed, working_px]
+        name = cache_name(example, hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16])
+        parts = kept(cache, name, partial(_pack_one, draw, seed, working_px))
+        yield working_example(example, unpack(parts), targets)
 
 
-def _packed(example: Example, seed: int, working_px: int, cache: Path | None) -> Packed:
-    digest = hashlib.sha256(json.dumps([VERSION, "digital eye", seed, working_px]).encode()).hexdigest()[:16]
-    return unpack(kept(cache, cache_name(example, digest), lambda: pack(draw_eye(seed, working_px))))
+def _pack_one(draw: Callable[[int, int], Packed], seed: int, working_px: int) -> dict[str, np.ndarray]:
+    return pack(draw(seed, working_px))
 
 
 def draw_eye(seed: int, working_px: int) -> Packed:
@@ -88,4 +100,41 @@ def draw_eye(seed: int, working_px: int) -> Packed:
         field=field,
         truth={target: np.rint(share * 255).astype(np.uint8) for target, share in truth.items()},
         known={target: field * np.uint8(255) for target in truth},
+    )
+
+
+def draw_scan(seed: int, working_px: int) -> Packed:
+    """A random angiogram of 3 or 6 mm, healthy or not, with artefacts or without, at `working_px` pixels a side.
+
+    Arteries and veins are those among the large vessels, as readers tell them.
+    """
+    from retquant.phantoms.angiogram import angiogram
+    from retquant.phantoms.angiogram_style import AngiogramStyle
+    from retquant.phantoms.octa_retina import OctaTraits, octa_retina
+
+    rng = np.random.default_rng([seed, 29])
+    field_mm, samples = SCAN_FIELDS[int(rng.integers(len(SCAN_FIELDS)))]
+    traits = OctaTraits(
+        artery_calibre=float(rng.uniform(0.8, 1.2)),
+        vein_calibre=float(rng.uniform(0.9, 1.3)),
+        artery_tortuosity=float(rng.uniform(0, 2)),
+        vein_tortuosity=float(rng.uniform(0, 2)),
+        dropout=float(rng.uniform(0, 0.35)),
+        faz_enlargement=float(rng.uniform(0.7, 1.6)),
+        perifoveal_ring=bool(rng.random() < 0.8),
+    )
+    eye = "OD" if rng.random() < 0.5 else "OS"
+    retina = octa_retina(seed, field_mm=field_mm, size=samples, traits=traits, eye=eye)
+    style = AngiogramStyle.drawn(seed, field_mm=field_mm, artefacts=bool(rng.random() < 0.3))
+    everywhere = np.ones((working_px, working_px), bool)
+    frame = frame_of(np.ones(retina.size, bool), working_px)
+    picture = np.clip(np.rint(frame.cut(angiogram(retina, seed, style=style))), 0, 255).astype(np.uint8)
+    size = (working_px, working_px)
+    drawn = {name: retina.coverage(name, size=size) for name in ("large_vessel", "capillary", "faz")}
+    drawn |= {kind: retina.coverage(f"large_{kind}", size=size) for kind in ("artery", "vein")}
+    return Packed(
+        pixels=np.repeat(picture[..., None], 3, axis=-1),
+        field=everywhere,
+        truth={target: np.rint(drawn[target] * 255).astype(np.uint8) for target in TRUTH_OF_SCANS},
+        known={target: everywhere * np.uint8(255) for target in TRUTH_OF_SCANS},
     )

@@ -117,7 +117,9 @@ def _score(
     refine: Refine | None,
     show: Callable[[Judged], None] | None,
 ) -> Iterator[Scored]:
-    image = read_image(example.image, fov_mask=example.fov, settings=ImageSettings())
+    image = read_image(
+        example.image, modality=example.modality, fov_mask=example.fov, settings=ImageSettings()
+    )
     maps = dict(segmenter.probabilities(image))
     found = as_given = rounded(maps.items(), model=segmenter.bundle.name)
     if refine is not None:

@@ -22,7 +22,7 @@ from retquant.segmentation.bundles import (
 )
 from retquant.segmentation.foundation import FOUNDATIONS
 from retquant.training.datasets import find_examples, split
-from retquant.training.digital_eyes import TRUTH_OF_EYES
+from retquant.training.digital_eyes import TRUTH_OF_EYES, TRUTH_OF_SCANS
 from retquant.training.distillation import unlabelled_examples
 from retquant.training.recipe import DatasetRecipe, TrainingRecipe
 
@@ -42,7 +42,7 @@ def write_bundle(
     bundle = Bundle(
         name=recipe.name,
         title=recipe.title,
-        modality="cfp",
+        modality=recipe.modality,
         intended_use=recipe.intended_use,
         foundation=recipe.network.foundation,
         foundation_sha256="" if recipe.network.is_compact else FOUNDATIONS[recipe.network.foundation].sha256,
@@ -91,7 +91,7 @@ def _learned_from(recipe: TrainingRecipe, root: Path) -> tuple[TrainingData, ...
             name=phantoms.name,
             licence="Apache-2.0 (made by retquant)",
             hand=phantoms.hand,
-            targets=TRUTH_OF_EYES,
+            targets=TRUTH_OF_SCANS if recipe.modality == "octa" else TRUTH_OF_EYES,
             images=phantoms.count,
             persons=0,
             validation_persons=(),

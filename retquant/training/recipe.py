@@ -19,6 +19,13 @@ LOSS_NAMES = frozenset(
 """The keys of `losses.LOSSES`, known here so that a recipe is read without torch."""
 
 
+DRAWN_BY_HAND = ("vessel", "large_vessel")
+"""Targets whose width is a habit of who draws them."""
+
+TARGETS_OF = {"av": ("artery", "vein"), "graph": ("large_vessel", "capillary", "artery", "vein")}
+"""Truth files that hold more than one target."""
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,16 +43,18 @@ class LandmarkRecipe(_Settings):
 class DatasetRecipe(_Settings):
     """One set of images with drawn truth; paths are relative to the data folder and may name groups of `pattern`.
 
-    `truth` names a mask a target, where every value but 0 is the target, or `av`: a file of codes for artery and vein
-    (0 background, 1 artery, 2 vein, 3 both or uncertain).
+    `truth` names a mask a target, where every value but 0 is the target; or `av`, a file of codes for artery and vein
+    (0 background, 1 artery, 2 vein, 3 both or uncertain); or `graph`, a table of the vessels of a synthetic angiogram.
     """
 
     name: str
     licence: str
+    modality: Literal["cfp", "octa"] = "cfp"
     hand: str | None = None  # the annotation hand of vessels: sets drawn by the same rules share one
     images: str  # glob
     pattern: str  # regular expression over the file stem; its named groups fill the other paths
     person: str  # who it is, as a format of those groups: persons are never split
+    same_person: tuple[tuple[str, ...], ...] = ()  # names that `person` gives to one and the same
     fov: str | None = None  # mask of the field of view; found in the image when left out
     truth: dict[str, str] = Field(default_factory=dict)  # target -> mask file
     second_observer: dict[str, str] = Field(
@@ -59,14 +68,14 @@ class DatasetRecipe(_Settings):
     def _has_truth(self) -> DatasetRecipe:
         if not self.targets:
             raise ValueError(f"data set {self.name} has neither `truth` nor `landmarks`")
-        if "vessel" in self.truth and self.hand is None:
+        if set(DRAWN_BY_HAND) & set(self.targets) and self.hand is None:
             raise ValueError(f"data set {self.name} draws vessels and names no `hand`")
         return self
 
     @property
     def targets(self) -> tuple[str, ...]:
         """What it has truth for."""
-        drawn = [t for name in self.truth for t in (("artery", "vein") if name == "av" else (name,))]
+        drawn = [t for name in self.truth for t in TARGETS_OF.get(name, (name,))]
         if self.landmarks is not None:
             drawn += [t for t in ("fovea", "disc") if getattr(self.landmarks, t) is not None]
         return tuple(dict.fromkeys(drawn))
@@ -223,6 +232,8 @@ class TrainingRecipe(_Settings):
     def _hands_and_targets_exist(self) -> TrainingRecipe:
         if self.network.default_hand not in self.hands:
             raise ValueError(f"default_hand {self.network.default_hand!r} is none of {', '.join(self.hands)}")
+        if len({dataset.modality for dataset in self.datasets}) > 1:
+            raise ValueError("a network is for photographs or for angiograms: data sets of one `modality`")
         for dataset in self.datasets:
             if not set(dataset.targets) & set(self.network.targets):
                 raise ValueError(f"data set {dataset.name} has truth for none of the targets")
@@ -238,6 +249,11 @@ class TrainingRecipe(_Settings):
         return self
 
     @property
+    def modality(self) -> str:
+        """What kind of image the network is for."""
+        return self.datasets[0].modality
+
+    @property
     def hands(self) -> tuple[str, ...]:
         """Annotation hands, in the order of first mention."""
         drawn = [d.hand for d in self.datasets if d.hand is not None]
@@ -250,6 +266,9 @@ class TrainingRecipe(_Settings):
             del settings["network"]["default_hand"]
         for dataset in settings["datasets"]:
             del dataset["second_observer"]  # nothing is learned from it
+            for name, usual in (("modality", "cfp"), ("same_person", [])):  # newer than some checkpoints
+                if dataset[name] == usual:
+                    del dataset[name]
         for part, plain in (("network", self.network), ("optimization", self.optimization)):
             for name in _NEWER[part]:
                 if getattr(plain, name) == type(plain).model_fields[name].default:

@@ -18,7 +18,7 @@ from retquant.training.metrics import (
     vertical_ratio,
 )
 
-LINES = frozenset({"vessel", "artery", "vein"})
+LINES = frozenset({"vessel", "artery", "vein", "large_vessel", "capillary"})
 """Targets with a centre line."""
 
 KINDS = ("artery", "vein")

@@ -27,12 +27,10 @@ from retquant.training.distillation import taught_loss
 from retquant.training.losses import centerline_dice, weighted
 from retquant.training.optimization import memory_of, optimizer_of, rate_at, restore_memory
 from retquant.training.recipe import TrainingRecipe
+from retquant.training.scores import LINES
 from retquant.training.start import begin_from
 from retquant.training.validation import validate
 from retquant.training.working_example import WorkingExample
-
-LINES = ("vessel", "artery", "vein")
-"""Targets with a centre line."""
 
 LOG_EVERY = 50  # steps whose mean loss makes a line of the learning curve
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from retquant.errors import ConfigError
 from retquant.segmentation.working_image import Frame
+from retquant.training.vessel_tables import read_vessel_table
 
 DISC_RADII_TO_FOVEA = 5.29  # from the disc's centre to the fovea's
 FOVEA_SPREAD = 0.5  # sigma of the fovea's heat map, in disc radii
@@ -90,7 +91,9 @@ def truth_maps(
     field : (S, S) bool field of view in the frame
     """
     for target, path in files.items():
-        if target == "av":
+        if target == "graph":
+            yield from _drawn_pieces(path, frame, field)
+        elif target == "av":
             yield from _cut_classes(path, files.get("vessel"), frame, field)
         else:
             yield target, _cover(frame, read_truth(path, frame.shape)), field
@@ -102,6 +105,19 @@ def truth_maps(
         distance = _distance(placed["disc"], len(field)) / _disc_radius(placed["fovea"], placed["disc"])
         near, far = distance <= SURELY_DISC, distance >= SURELY_NOT_DISC
         yield "disc", near.astype(np.float32), field & (near | far)
+
+
+def _drawn_pieces(
+    path: Path, frame: Frame, field: np.ndarray
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    if frame.shape[0] != frame.shape[1] or not field.all():
+        raise ConfigError(
+            f"a table of vessels covers a square image, and this is {frame.shape[1]} x {frame.shape[0]} pixels",
+            where=str(path),
+            remedy="mend `truth.graph`",
+        )
+    for target, coverage in read_vessel_table(path).targets(frame.size):
+        yield target, coverage, field
 
 
 def fovea_heat(fovea: np.ndarray, disc: np.ndarray, size: int) -> np.ndarray:
