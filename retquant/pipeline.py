@@ -21,7 +21,7 @@ from retquant.biomarkers.uncertainty import with_standard_errors
 from retquant.cohort.stages import StageClock
 from retquant.config import RunConfig
 from retquant.errors import ImageError, RetquantError, SegmentationError
-from retquant.images import RetinalImage, read_av_mask, read_image, read_target_mask
+from retquant.images import RetinalImage, read_av_mask, read_record, read_target_mask
 from retquant.manifest.records import ImageRecord
 from retquant.quality import Quality, assess
 from retquant.segmentation.bundles import Bundle, read_bundle
@@ -70,20 +70,14 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
     """
     clock = StageClock()
     with clock.stage("read"):
-        image = read_image(
-            record.image,
-            modality=record.modality,
-            eye=record.eye,
-            fov_mask=record.masks.get("fov"),
-            settings=config.images,
-        )
+        image = read_record(record, settings=config.images)
         given = read_masks(record.masks, image.shape)
     with clock.stage("quality"):
         quality = assess(image)
     with clock.stage("segment"):
         segmentation = segment(image, given, config, device=device)
     with clock.stage("anatomy"):
-        anatomy = locate(segmentation, record, field=image.field, fov=image.fov)
+        anatomy = _located(segmentation, record, image)
     with clock.stage("graph"):
         segmentation = consistent_labels(image, segmentation, config)
         graphs = MappingProxyType(dict(_graphs(image, segmentation, anatomy, config)))
@@ -95,7 +89,7 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
         with clock.stage("uncertainty"):
 
             def again(seen: Segmentation, mirror: int | None) -> Biomarkers:
-                where = locate(seen, record, field=image.field, fov=image.fov)
+                where = _located(seen, record, image)
                 drawn = _graphs(image, seen, where, config, mirror=mirror)
                 return measure(_inputs(image, quality, seen, where, drawn), columns)
 
@@ -120,6 +114,10 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
         biomarkers=biomarkers,
         seconds=MappingProxyType(clock.seconds),
     )
+
+
+def _located(segmentation: Segmentation, record: ImageRecord, image: RetinalImage) -> Anatomy:
+    return locate(segmentation, record, field=image.field, fov=image.fov, file_um_per_px=image.um_per_px)
 
 
 def read_masks(masks: Mapping[str, Path], shape: tuple[int, int]) -> dict[str, TargetMask]:

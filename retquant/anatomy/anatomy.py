@@ -19,14 +19,14 @@ class Scale:
     """Micrometres per pixel, and where that figure comes from (BIOMARKERS.md section 1)."""
 
     um_per_px: float | None
-    source: str  # um_per_px | fov_mm | fov_deg | disc | disc_fovea | unknown
+    source: str  # um_per_px | fov_mm | fov_deg | file | disc | disc_fovea | unknown
     magnification_corrected: bool = False
     magnification_source: str | None = None  # axial_length_mm | refraction
 
     @property
     def is_nominal(self) -> bool:
         """True where the scale is a property of the camera or was given, not assumed from anatomy."""
-        return self.source in ("um_per_px", "fov_mm", "fov_deg")
+        return self.source in ("um_per_px", "fov_mm", "fov_deg", "file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,17 +26,22 @@ class LocationFields(ScaleFields, Protocol):
 
 
 def locate(
-    segmentation: Segmentation, record: LocationFields, *, field: Field, fov: np.ndarray | None = None
+    segmentation: Segmentation,
+    record: LocationFields,
+    *,
+    field: Field,
+    fov: np.ndarray | None = None,
+    file_um_per_px: float | None = None,
 ) -> Anatomy:
     """Disc, fovea, scale and laterality of one image.
 
     The fovea is the manifest's, else the centre of the `fovea` target. `fov` (H, W) tells where the field's edge cuts
-    the disc; without it the frame does.
+    the disc; without it the frame does. `file_um_per_px` is the scale that the image's file tells.
     """
     disc_target = segmentation.get("disc")
     disc = find_disc(disc_target, fov) if disc_target is not None else None
     fovea = _fovea(segmentation, record.fovea_xy)
-    scale = resolve_scale(record, field=field, disc=disc, fovea=fovea)
+    scale = resolve_scale(record, field=field, disc=disc, fovea=fovea, file_um_per_px=file_um_per_px)
     return Anatomy(disc=disc, fovea=fovea, scale=scale, eye=record.eye)
 
 

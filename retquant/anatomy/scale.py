@@ -48,12 +48,13 @@ def resolve_scale(
     field: Field,
     disc: Disc | None = None,
     fovea: tuple[float, float] | None = None,
+    file_um_per_px: float | None = None,
 ) -> Scale:
-    """The first source of scale that is there: um_per_px, fov_mm, fov_deg, disc, disc and fovea.
+    """The first source of scale that is there: um_per_px, fov_mm, fov_deg, the file, disc, disc and fovea.
 
-    `fov_mm` and `fov_deg` are the field's diameter. They are corrected for the person's own eye where the
-    manifest tells its length, or its refraction and corneal radius; a given um_per_px and assumed scales
-    never are.
+    `fov_mm` and `fov_deg` are the field's diameter. They, and what the image's file tells, are corrected for the
+    person's own eye where the manifest tells its length, or its refraction and corneal radius; a given um_per_px
+    and assumed scales never are.
     """
     if record.um_per_px is not None:
         return Scale(um_per_px=record.um_per_px, source="um_per_px")
@@ -63,6 +64,9 @@ def resolve_scale(
     if record.fov_deg is not None:
         field_mm = record.fov_deg * mm_per_degree(reference)
         return _corrected(field_mm, "fov_deg", record, field=field, reference=reference)
+    if file_um_per_px is not None:
+        field_mm = file_um_per_px * field.diameter_px / 1000.0
+        return _corrected(field_mm, "file", record, field=field, reference=reference)
     if disc is not None and disc.radius_px > 0:
         return Scale(um_per_px=DISC_RADIUS_UM / disc.radius_px, source="disc")
     if disc is not None and fovea is not None and disc.center != fovea:  # a disc known by its centre alone

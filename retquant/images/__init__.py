@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retquant.images.field_of_view import find_field_of_view, fit_field
 from retquant.images.masks import read_av_mask, read_target_mask
-from retquant.images.read import read_image
+from retquant.images.read import read_image, read_record
 from retquant.images.retinal_image import Field, RetinalImage
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "fit_field",
     "read_av_mask",
     "read_image",
+    "read_record",
     "read_target_mask",
 ]

@@ -212,20 +212,35 @@ def _deep(data: bytes, where: str, *, orientation: int) -> Decoded:
     alpha = samples[..., 3:] if samples.ndim == 3 and samples.shape[2] == 4 else None
     if samples.ndim == 3:
         samples = samples[..., 2::-1]  # BGR(A) to RGB
-    full, depth = _full_scale(samples, where)
-    share = np.clip(samples.astype(np.float32) / full, 0, 1)
-    if alpha is not None:  # transparent is black
-        share *= alpha.astype(np.float32) / np.iinfo(alpha.dtype).max
-    scaled = np.round(np.nan_to_num(share) * 255).astype(np.uint8)
+    opacity = None if alpha is None else alpha.astype(np.float32) / np.iinfo(alpha.dtype).max
+    scaled, depth = scaled_to_bytes(samples, where, opacity=opacity)
     colour = np.repeat(scaled[..., None], 3, axis=2) if scaled.ndim == 2 else scaled
     upright = np.ascontiguousarray(_turned(colour, orientation))
     return Decoded(pixels=upright, bit_depth=depth, is_grey=_is_grey(upright))
 
 
+def scaled_to_bytes(
+    samples: np.ndarray, where: str, *, opacity: np.ndarray | None = None
+) -> tuple[np.ndarray, int]:
+    """Samples of any depth as uint8 of the same shape, and how many bits they had; what is not finite becomes 0.
+
+    Raises
+    ------
+    ImageError
+        The brightest sample is beyond 16 bits.
+    """
+    full, depth = _full_scale(samples, where)
+    share = np.clip(samples.astype(np.float32) / full, 0, 1)
+    if opacity is not None:  # transparent is black
+        share *= opacity
+    return np.round(np.nan_to_num(share) * 255).astype(np.uint8), depth
+
+
 def _full_scale(samples: np.ndarray, where: str) -> tuple[float, int]:
     if samples.dtype == np.uint8:
         return 255.0, 8
-    brightest = float(np.nanmax(samples))
+    finite = samples[np.isfinite(samples)] if samples.dtype.kind == "f" else samples
+    brightest = float(finite.max()) if finite.size else 0.0
     if samples.dtype.kind == "f" and brightest <= 1.0:
         return 1.0, 32
     for full in _RANGES:

@@ -8,11 +8,13 @@ import numpy as np
 
 from retquant.config import ImageSettings
 from retquant.errors import ImageError
+from retquant.images.angiogram import as_image, is_square, read_slabs
 from retquant.images.decode import Decoded, decode
 from retquant.images.field_of_view import find_field_of_view, fit_field
 from retquant.images.files import read_bytes
 from retquant.images.masks import read_target_mask
 from retquant.images.retinal_image import RetinalImage
+from retquant.manifest.records import ImageRecord
 
 BLACK_LEVEL, WHITE_LEVEL = 12, 250  # 8-bit; a frame wholly below or above holds no retina
 PAPER_LEVEL, PAPER_SHARE = (
@@ -20,6 +22,34 @@ PAPER_LEVEL, PAPER_SHARE = (
     0.5,
 )  # of 2,302 mixed photographs the most overexposed has 0.15 of its field so white
 BLUE_EXCESS = 10.0  # 8-bit; red exceeds blue in every one of those, by 4 at least
+
+
+def read_record(record: ImageRecord, *, settings: ImageSettings) -> RetinalImage:
+    """Read the image of a manifest's row, with all slabs where it is an angiogram.
+
+    Raises
+    ------
+    ImageError
+        As `read_image`; or the slabs do not fit each other, or the row's size of the field tells no pitch.
+    """
+    if record.modality != "octa":
+        return read_image(
+            record.image,
+            modality=record.modality,
+            eye=record.eye,
+            fov_mask=record.masks.get("fov"),
+            settings=settings,
+        )
+    found = read_slabs((record.image, *record.slabs), names=record.slab_names, settings=settings)
+    image = as_image(found, eye=record.eye, fov_mask=record.masks.get("fov"))
+    if record.fov_mm is not None and record.um_per_px is None and not is_square(image.shape):
+        height, width = image.shape
+        raise ImageError(
+            f"the angiogram is {width} × {height} pixels, and fov_mm ({record.fov_mm:g}) is the side of a square scan",
+            where=str(record.image),
+            remedy="give um_per_px in place of fov_mm",
+        )
+    return image
 
 
 def read_image(
@@ -32,16 +62,19 @@ def read_image(
 ) -> RetinalImage:
     """Read one retinal image.
 
-    The field of view is the given mask, else found in the photograph; an angiogram's is its whole frame.
+    The field of view is the given mask, else found in the photograph; an angiogram's is its whole frame. Of an
+    angiogram this reads what the one file holds, unnamed.
 
     Raises
     ------
     ImageError
         The file is missing, no picture, damaged, of a forbidden size, blank, or shows no field of view.
     """
+    if modality == "octa":
+        return as_image(read_slabs([path], settings=settings), eye=eye, fov_mask=fov_mask)
     found = decode(read_bytes(path), where=str(path), settings=settings)
     _refuse_blank(found, str(path))
-    fov = _field_of_view(found, modality, fov_mask, str(path))
+    fov = _field_of_view(found, fov_mask, str(path))
     return RetinalImage(
         pixels=found.pixels,
         fov=fov,
@@ -53,7 +86,7 @@ def read_image(
     )
 
 
-def _field_of_view(found: Decoded, modality: str, fov_mask: Path | None, where: str) -> np.ndarray:
+def _field_of_view(found: Decoded, fov_mask: Path | None, where: str) -> np.ndarray:
     shape = found.pixels.shape[:2]
     if fov_mask is not None:
         given, _ = read_target_mask(fov_mask, (shape[0], shape[1]))
@@ -62,8 +95,6 @@ def _field_of_view(found: Decoded, modality: str, fov_mask: Path | None, where: 
                 "the field-of-view mask is empty", where=str(fov_mask), remedy="leave fov_mask empty"
             )
         return given >= 128
-    if modality == "octa":
-        return np.ones(shape, dtype=bool)
     try:
         fov = find_field_of_view(found.pixels)
     except ImageError as error:

@@ -19,18 +19,28 @@ class Field:
 class RetinalImage:
     """One decoded retinal image.
 
-    Shapes: H, W are the image's height and width in pixels.
+    Shapes: H, W are the image's height and width in pixels, S an angiogram's slabs.
     """
 
-    pixels: np.ndarray  # (H, W, 3) uint8, RGB; grey images have three equal channels
+    pixels: np.ndarray  # (H, W, 3) uint8, RGB; grey images, and angiograms always, have three equal channels
     fov: np.ndarray  # (H, W) bool, True inside the field of view
     field: Field
     modality: str  # "cfp" or "octa"
     eye: str | None  # "OD", "OS" or unknown
     bit_depth: int = 8  # of the file
     is_grey: bool = False
+    slabs: np.ndarray | None = None  # (S, H, W) uint8, of an angiogram; the first of them is in `pixels`
+    slab_names: tuple[str, ...] = ()  # S words of the manifest's `slab_<n>_name`, or none of them
+    um_per_px: float | None = None  # as the file itself tells it
+    remarks: tuple[str, ...] = ()  # sentences on what was found odd in reading; quality repeats them
 
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) in pixels."""
         return int(self.pixels.shape[0]), int(self.pixels.shape[1])
+
+    def slab(self, name: str) -> np.ndarray | None:
+        """(H, W) uint8, the slab of that name, or None where the image has none."""
+        if self.slabs is None or name not in self.slab_names:
+            return None
+        return np.asarray(self.slabs[self.slab_names.index(name)])

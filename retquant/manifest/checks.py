@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from retquant.manifest.columns import EYES, MODALITIES, TARGETS, Column
+from retquant.manifest.columns import EYES, MODALITIES, SLABS, TARGETS, Column
 from retquant.manifest.faults import Fault
 from retquant.manifest.values import numbers
 
@@ -164,6 +164,61 @@ def slab_faults(
                 column=f"slab_{found[given.index(False)]}",
                 problem="is empty, a later slab is not",
                 remedy="Number slabs without a gap.",
+            )
+
+
+def check_slab_names(name: str, cells: pa.ChunkedArray, rows: Sequence[int]) -> Checked:
+    """A slab's word, since it becomes part of the names of biomarkers."""
+    import pyarrow.compute as pc
+
+    folded = pc.replace_substring_regex(cells, r"[-\s]+", "_")
+    values, faults = _translate(
+        name,
+        folded,
+        rows,
+        SLABS,
+        problem="is no slab",
+        remedy=f"Write one of {', '.join(dict.fromkeys(SLABS.values()))}, or leave it empty.",
+    )
+    return values, faults
+
+
+def slab_name_faults(
+    names: Mapping[int, Sequence[str | None]], slabs: Sequence[int], rows: Sequence[int]
+) -> Iterator[Fault]:
+    """All slabs of a scan are named, or none, and no two alike.
+
+    Parameters
+    ----------
+    names : mapping
+        Number of a slab -> its name in each row.
+    slabs : sequence of int
+        Numbers of the slabs that have a column of files.
+    """
+    if not names:
+        return
+    last = max(names) if not slabs else max(slabs)
+    for row, cells in zip(
+        rows, zip(*(names.get(n, [None] * len(rows)) for n in range(1, last + 1)), strict=True), strict=True
+    ):
+        given = [cell is not None for cell in cells]
+        if not slabs and given != sorted(given, reverse=True):
+            number = given.index(False) + 1
+            yield Fault(
+                row=row,
+                column=f"slab_{number}_name",
+                problem="is empty, a later slab is named",
+                remedy="Name every slab, or none.",
+            )
+        known = [cell for cell in cells if cell is not None]
+        if twice := next((cell for cell in known if known.count(cell) > 1), None):
+            number = len(cells) - cells[::-1].index(twice)
+            yield Fault(
+                row=row,
+                column=f"slab_{number}_name",
+                value=twice,
+                problem="is the name of another slab of this scan",
+                remedy="Give each slab its own name.",
             )
 
 

@@ -18,6 +18,15 @@ EYES = {
 
 MODALITIES = {"cfp": "cfp", "octa": "octa"}
 
+SLABS = {
+    **{word: word for word in ("svc", "icp", "dvc", "full", "ilm_opl", "opl_bm")},
+    "superficial": "svc",
+    "intermediate": "icp",
+    "deep": "dvc",
+    "retina": "full",
+}
+"""Spelling in lower case, "_" for blanks and hyphens -> slab, as it stands in the names of biomarkers."""
+
 LESION_TARGETS = (
     "microaneurysm",
     "haemorrhage",
@@ -43,7 +52,7 @@ class Column:
     """A reserved column, or a family of them where `pattern` is given."""
 
     name: str
-    kind: str  # "path" | "text" | "number" | "eye" | "modality" | "date"
+    kind: str  # "path" | "text" | "number" | "eye" | "modality" | "slab" | "date"
     meaning: str
     unit: str = ""
     above: float | None = None  # a number must exceed it
@@ -150,9 +159,10 @@ FAMILIES = (
     ),
     Column(
         name="slab_<n>_name",
-        kind="text",
+        kind="slab",
         pattern=r"^slab_[1-9][0-9]*_name$",
-        meaning="Name of a slab, as svc or dvc: slab_1_name, slab_2_name, …",
+        meaning="Name of a slab: svc (superficial), icp (intermediate), dvc (deep), full, ilm_opl or opl_bm, in "
+        "slab_1_name, slab_2_name, … Slabs without a column of their own are the pages, planes or channels of image.",
     ),
     Column(
         name="<target>_mask",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ from retquant.manifest.checks import (
     check_modalities,
     check_numbers,
     check_pairs,
+    check_slab_names,
     slab_faults,
+    slab_name_faults,
     unknown_masks,
 )
 from retquant.manifest.columns import IDENTIFYING, NUMBERS, OF_THE_EYE
@@ -26,6 +29,8 @@ from retquant.manifest.sheet import Sheet, read_sheet
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_MOST_SLABS = 99
 
 Values = Mapping[str, Sequence[Any]]
 """Column -> a checked value for each row, None where there is none."""
@@ -147,12 +152,26 @@ def _located(sheet: Sheet, bounds: Bounds, faults: list[Fault]) -> dict[str, Seq
     slabs = [name for name in sheet.text if name.startswith("slab_") and not name.endswith("_name")]
     for name in (*masks, *slabs):
         located[name] = resolver.resolve(name, sheet.text[name].to_pylist(), sheet.rows)
+    names = {}
     for name in sheet.text:
         if name.startswith("slab_") and name.endswith("_name"):
-            located[name] = sheet.text[name].to_pylist()
+            located[name], found = check_slab_names(name, sheet.text[name], sheet.rows)
+            faults += found
+            names[int(name.split("_")[1])] = located[name]
     faults += resolver.faults
     written = {name: sheet.text[name].to_pylist() for name in slabs}
     faults += slab_faults([*sheet.text, *sheet.labels], written, sheet.rows)
+    if max(names, default=0) <= _MOST_SLABS:
+        faults += slab_name_faults(names, [int(name.removeprefix("slab_")) for name in slabs], sheet.rows)
+    else:
+        faults.append(
+            Fault(
+                row=1,
+                column=f"slab_{max(names)}_name",
+                problem=f"names more than {_MOST_SLABS} slabs",
+                remedy="Number slabs without a gap.",
+            )
+        )
     return located
 
 
@@ -169,7 +188,10 @@ def _records(values: Values, rows: Sequence[int]) -> tuple[ImageRecord, ...]:
     )
     nothing = [None] * len(rows)
     slabs = [values[f"slab_{number}"] for number in numbers]
-    names = [values.get(f"slab_{number}_name", nothing) for number in range(1, 2 + len(slabs))]
+    # without files of their own, slabs are the pages or channels of the image, and names tell how many there are
+    named_numbers = [int(name.split("_")[1]) for name in values if re.fullmatch(r"slab_\d+_name", name)]
+    count = 1 + len(slabs) if slabs else max(named_numbers, default=1)
+    names = [values.get(f"slab_{number}_name", nothing) for number in range(1, 1 + count)]
     named = any(column is not nothing for column in names)
     columns = [values[name] for name in plain]
     return tuple(
@@ -191,9 +213,11 @@ def _records(values: Values, rows: Sequence[int]) -> tuple[ImageRecord, ...]:
 def _slab_names(
     names: Sequence[Sequence[str | None]], slabs: Sequence[Sequence[Any]], index: int
 ) -> tuple[str, ...]:
-    count = 1 + sum(files[index] is not None for files in slabs)
-    found = tuple(column[index] or "" for column in names[:count])
-    return found if any(found) else ()
+    if slabs:
+        count = 1 + sum(files[index] is not None for files in slabs)
+        found = tuple(column[index] or "" for column in names[:count])
+        return found if any(found) else ()
+    return tuple(column[index] for column in names if column[index] is not None)
 
 
 def _participants(sheet: Sheet, values: Values) -> pa.Table:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retquant.manifest.columns import COLUMNS, EYES, FAMILIES, MANIFEST_VERSION, MODALITIES, Column
+from retquant.manifest.columns import COLUMNS, EYES, FAMILIES, MANIFEST_VERSION, MODALITIES, SLABS, Column
 from retquant.manifest.image_ids import MAX_BYTES
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,6 +35,8 @@ def _property(column: Column) -> dict[str, Any]:
         described["pattern"] = _any_case(EYES)
     elif column.kind == "modality":
         described["pattern"] = _any_case(MODALITIES)
+    elif column.kind == "slab":
+        described["pattern"] = _any_case(SLABS).replace("[__]", "[- _]+")
     elif column.kind == "date":
         described["pattern"] = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?$"
     elif column.name == "image":
