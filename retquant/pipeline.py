@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from retquant.cohort.run import CohortSettings, Progress, RunSummary
     from retquant.manifest import Manifest
 
-GRAPHED = ("vessel", "artery", "vein")
+GRAPHED = ("vessel", "artery", "vein", "large_vessel", "capillary")
 """Targets that are vessels and become graphs."""
 
 
@@ -117,7 +117,14 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
 
 
 def _located(segmentation: Segmentation, record: ImageRecord, image: RetinalImage) -> Anatomy:
-    return locate(segmentation, record, field=image.field, fov=image.fov, file_um_per_px=image.um_per_px)
+    return locate(
+        segmentation,
+        record,
+        field=image.field,
+        fov=image.fov,
+        modality=image.modality,
+        file_um_per_px=image.um_per_px,
+    )
 
 
 def read_masks(masks: Mapping[str, Path], shape: tuple[int, int]) -> dict[str, TargetMask]:

@@ -7,11 +7,14 @@ from retquant.anatomy.axes import EyeAxes, eye_axes, upright_axes
 from retquant.anatomy.centring import infer_centring, infer_eye
 from retquant.anatomy.coverage import coverage
 from retquant.anatomy.disc import find_disc
+from retquant.anatomy.faz import find_faz
 from retquant.anatomy.locate import locate
+from retquant.anatomy.outline import Outline
 from retquant.anatomy.regions import (
     ETDRS,
     HALVES,
     SECTORED,
+    WHOLE,
     ZONES,
     Annulus,
     HalfField,
@@ -29,12 +32,14 @@ __all__ = [
     "ETDRS",
     "HALVES",
     "SECTORED",
+    "WHOLE",
     "ZONES",
     "Anatomy",
     "Annulus",
     "Disc",
     "EyeAxes",
     "HalfField",
+    "Outline",
     "Quarter",
     "Region",
     "Scale",
@@ -42,6 +47,7 @@ __all__ = [
     "coverage",
     "eye_axes",
     "find_disc",
+    "find_faz",
     "infer_centring",
     "infer_eye",
     "locate",

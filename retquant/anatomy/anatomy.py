@@ -37,3 +37,5 @@ class Anatomy:
     fovea: tuple[float, float] | None  # (row, col), pixels
     scale: Scale
     eye: str | None  # OD | OS | unknown
+    fovea_source: str | None = None  # manifest | fovea | faz: who says where it is
+    is_upright: bool = False  # superior is up in the picture, as in an angiogram, and no disc need tell

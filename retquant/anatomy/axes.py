@@ -30,8 +30,10 @@ def eye_axes(anatomy: Anatomy) -> EyeAxes | None:
     Which of the two right angles follows from the eye: in a right eye superior is a quarter turn clockwise from
     temporal as displayed, in a left eye anticlockwise, however the picture is turned. The wrong eye thus exchanges
     superior and inferior, never temporal and nasal; `infer_eye` finds it out. None where disc, fovea or eye is
-    unknown.
+    unknown. An upright picture has its own axes, and needs the eye alone.
     """
+    if anatomy.is_upright:
+        return upright_axes(anatomy.eye)
     if anatomy.disc is None or anatomy.fovea is None or anatomy.eye not in ("OD", "OS"):
         return None
     temporal = unit_vector(anatomy.disc.center, anatomy.fovea)

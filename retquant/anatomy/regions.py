@@ -31,6 +31,9 @@ SECTORED = ("parafovea", "perifovea")
 HALVES: Mapping[str, str] = {f"{name}_half": name for name in ("superior", "inferior", "nasal", "temporal")}
 """Half of the field of view -> direction in which it lies from the fovea."""
 
+WHOLE = ("fov", "field")
+"""The whole field of view, as photographs and as angiograms call it."""
+
 Window = tuple[slice, slice]
 
 
@@ -272,7 +275,7 @@ def place(name: str, anatomy: Anatomy, fov: np.ndarray, *, sector: str | None = 
 
 
 def _placed(name: str, anatomy: Anatomy, fov: np.ndarray, sector: str | None) -> Region | None:
-    if name == "fov":
+    if name in WHOLE:
         return WholeField(fov=fov)
     if name in ZONES:
         return zone(name, anatomy.disc) if anatomy.disc is not None else None

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from retquant.biomarkers.definition import Definition
+from retquant.biomarkers.definition import Definition, Places
 from retquant.biomarkers.gates import gates, needed_text
 from retquant.biomarkers.grammar import VOCABULARY
 from retquant.biomarkers.measurement import REASONS
@@ -45,6 +45,7 @@ _HEADINGS = {
     "optic_disc": "Disc, cup and fovea",
     "disc_areas": "Areas of disc, cup and rim",
     "arcades": "Arcades",
+    "foveal_zone": "Foveal avascular zone",
     "quality": "Quality of the image",
     "vessel_quality": "Quality of the vessels",
 }
@@ -84,6 +85,7 @@ def _entry(definition: Definition) -> str:
         ("over", f"{definition.over}: {_words(definition.statistics)}" if definition.statistics else ""),
         ("regions", _words(definition.regions)),
         ("sectors", _words(definition.sectors)),
+        ("in angiograms", _places(definition.octa)),
         ("visible share needed", f"{definition.minimum_visible_share:g}" if definition.regions else ""),
         ("scale", {"no": "", "any": "needed", "nominal": "nominal only"}[definition.needs_scale]),
         ("direction", "" if definition.direction == "neither" else definition.direction.replace("_", " ")),
@@ -96,11 +98,19 @@ def _entry(definition: Definition) -> str:
         ),
         ("reference", f"[{definition.reference}](references.bib)"),
         ("version", str(definition.version)),
+        ("modality", "angiograms only" if definition.modalities == ("octa",) else ""),
         ("columns", f"{len(columns)}, such as `{columns[-1]}`" if len(columns) > 1 else f"`{columns[0]}`"),
     ]
     text = f"{definition.sentence} {definition.notes}".strip()
     listed = "; ".join(f"{name}: {value}" for name, value in facts if value)
     return f"### `{definition.id}`\n\n{text}\n\n{listed}.\n"
+
+
+def _places(places: Places | None) -> str:
+    if places is None:
+        return ""
+    parts = (places.structures, places.regions, places.sectors)
+    return " in ".join(_words(part) for part in parts if part)
 
 
 def _words(words: Iterable[str]) -> str:

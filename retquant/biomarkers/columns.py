@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from retquant.anatomy.regions import ETDRS, HALVES, SECTORED
-from retquant.biomarkers.definition import Column, Definition, NeedsScale
+from retquant.biomarkers.definition import Column, Definition, NeedsScale, Places
 from retquant.biomarkers.grammar import BIOMARKERS as KNOWN_WORDS
 from retquant.biomarkers.grammar import ColumnName, parse
 
@@ -33,9 +33,12 @@ _STRUCTURE_TEXT = {
     "crae": "arteries",
     "crve": "veins",
     "avr": "arteries over veins",
+    "large_vessel": "large vessels",
+    "capillary": "all perfused vessels",
 }
 _REGION_TEXT = {
     "fov": "whole field of view",
+    "field": "whole field of the angiogram",
     "zone_b": "2 to 3 disc radii from the disc centre",
     "zone_c": "2 to 5 disc radii from the disc centre",
     "fovea": "within 0.5 mm of the fovea",
@@ -65,34 +68,35 @@ def expand(definition: Definition) -> list[Column]:
     Sectors of a definition without regions are the structure's own, and stand in place of the whole.
     """
     more = () if definition.biomarker in KNOWN_WORDS else (definition.biomarker,)
-    columns = []
-    for structure, statistic, (region, sector) in product(
-        definition.structures, definition.statistics or (None,), list(_places(definition))
-    ):
-        name = ColumnName(
-            structure=structure,
-            biomarker=definition.biomarker,
-            statistic=statistic,
-            region=region,
-            sector=sector,
-        )
-        if parse(str(name), more_biomarkers=more) != name:
-            raise ValueError(f"column {name} can be read in two ways")
-        columns.append(_column(definition, name))
-    return columns
+    modalities: dict[ColumnName, tuple[str, ...]] = {}
+    for modality, places in definition.places().items():
+        for structure, statistic, (region, sector) in product(
+            places.structures, definition.statistics or (None,), list(_placed(places))
+        ):
+            name = ColumnName(
+                structure=structure,
+                biomarker=definition.biomarker,
+                statistic=statistic,
+                region=region,
+                sector=sector,
+            )
+            if parse(str(name), more_biomarkers=more) != name:
+                raise ValueError(f"column {name} can be read in two ways")
+            modalities[name] = (*modalities.get(name, ()), modality)
+    return [_column(definition, name, of) for name, of in modalities.items()]
 
 
-def _places(definition: Definition) -> Iterator[tuple[str | None, str | None]]:
+def _placed(places: Places) -> Iterator[tuple[str | None, str | None]]:
     """Region and sector of each column."""
-    if not definition.regions:
-        yield from ((None, sector) for sector in definition.sectors or (None,))
-    for region in definition.regions:
+    if not places.regions:
+        yield from ((None, sector) for sector in places.sectors or (None,))
+    for region in places.regions:
         yield region, None
         if region in SECTORED:
-            yield from ((region, sector) for sector in definition.sectors)
+            yield from ((region, sector) for sector in places.sectors)
 
 
-def _column(definition: Definition, name: ColumnName) -> Column:
+def _column(definition: Definition, name: ColumnName, modalities: tuple[str, ...]) -> Column:
     is_etdrs = name.region in ETDRS
     needs_scale: NeedsScale = definition.needs_scale
     if is_etdrs and needs_scale == "no":
@@ -108,12 +112,12 @@ def _column(definition: Definition, name: ColumnName) -> Column:
         reference=definition.reference,
         direction=definition.direction,
         needs_scale=needs_scale,
-        targets=_TARGETS.get(name.structure, (name.structure,)),
-        landmarks=_landmarks(definition, name),
+        targets=(*_TARGETS.get(name.structure, (name.structure,)), *definition.more_targets),
+        landmarks=_landmarks(definition, name, modalities),
         own_anatomy=definition.own_anatomy,
         minimum_visible_share=max(share, ETDRS_VISIBLE_SHARE) if is_etdrs else share,
         derived_from=_source(definition, name),
-        modalities=definition.modalities,
+        modalities=modalities,
         aliases=definition.aliases,
         has_standard_error=definition.has_standard_error,
         structure=name.structure,
@@ -126,11 +130,11 @@ def _column(definition: Definition, name: ColumnName) -> Column:
     )
 
 
-def _landmarks(definition: Definition, name: ColumnName) -> tuple[str, ...]:
+def _landmarks(definition: Definition, name: ColumnName, modalities: tuple[str, ...]) -> tuple[str, ...]:
     """What must be known: what the definition asks for, what places the region, what tells the sectors apart."""
     needed = [*definition.landmarks, *_REGION_LANDMARKS.get(name.region or "", ())]
     if name.sector and name.region:
-        needed += ["disc", "fovea", "laterality"]
+        needed += ["fovea", "laterality"] if modalities == ("octa",) else ["disc", "fovea", "laterality"]
     elif name.sector in ("nasal", "temporal"):  # of the disc, where up is the image's own
         needed.append("laterality")
     return tuple(dict.fromkeys(needed))

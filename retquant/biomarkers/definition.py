@@ -27,6 +27,15 @@ UNITS: Mapping[str, tuple[float, float]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Of what, and where, a formula is measured."""
+
+    structures: tuple[str, ...]
+    regions: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()  # of the regions that have any, or of the structure itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
     """A formula with its unit and source, before it is expanded by structure, statistic and region."""
 
@@ -47,12 +56,19 @@ class Definition:
     landmarks: tuple[str, ...]  # beside those that the region or sector needs
     own_anatomy: str | None  # source of an assumed scale under which the value would be the same for everyone
     modalities: tuple[str, ...]
+    octa: Places | None  # where angiograms have it, if photographs have it too
+    more_targets: tuple[str, ...]  # that must be there beside the structure's own
     aliases: tuple[str, ...]
     derived_from: str | None  # biomarker whose function this is
     has_standard_error: bool
     over: Over  # what `compute` gives one value for
     family: str
     compute: Callable[..., Any]
+
+    def places(self) -> Mapping[str, Places]:
+        """Modality -> of what, and where."""
+        own = Places(structures=self.structures, regions=self.regions, sectors=self.sectors)
+        return {name: self.octa if name == "octa" and self.octa else own for name in self.modalities}
 
     @property
     def pixel_power(self) -> float:
@@ -93,3 +109,7 @@ class Column:
     sector: str | None
     slab: str | None
     family: str
+
+    def landmarks_in(self, modality: str) -> tuple[str, ...]:
+        """Those that must be known in an image of that modality: an angiogram is upright and needs no disc."""
+        return tuple(name for name in self.landmarks if name != "disc" or modality != "octa")

@@ -55,6 +55,8 @@ BIOMARKERS = (
     *("area", "diameter_vertical", "diameter_horizontal", "ovality", "torsion"),
     *("vertical", "horizontal", "width", "width_min_clock_hour", "isnt_rule", "disc_area_ratio"),
     *("fovea_distance", "fovea_angle", "arcade_angle", "arcade_parabola_a"),
+    *("perimeter", "circularity", "acircularity", "axis_ratio", "roundness", "solidity"),
+    *("equivalent_diameter", "max_inscribed_diameter", "centroid_offset"),
     *(
         "fov_fraction",
         "illumination_uniformity",

@@ -94,7 +94,7 @@ def _obstacle(column: Column, workspace: Workspace) -> str | None:
     inputs = workspace.inputs
     if any(_is_absent(target, inputs) for target in column.targets):
         return "target_absent"
-    for landmark in column.landmarks:
+    for landmark in column.landmarks_in(inputs.modality):
         if not _is_known(landmark, inputs.anatomy):
             return f"no_{landmark}"
     scale = inputs.anatomy.scale

@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from retquant.biomarkers.columns import expand
-from retquant.biomarkers.definition import UNITS, Column, Definition, Direction, NeedsScale, Over
+from retquant.biomarkers.definition import UNITS, Column, Definition, Direction, NeedsScale, Over, Places
 
 FAMILIES = (
     *(
@@ -28,7 +28,8 @@ FAMILIES = (
         "multifractal",
         "lacunarity",
     ),
-    *("branching", "trees", "av_crossings", "optic_disc", "arcades", "quality", "vessel_quality"),
+    *("branching", "trees", "av_crossings", "optic_disc", "arcades", "foveal_zone"),
+    *("quality", "vessel_quality"),
 )
 """Modules of this package that register biomarkers, in the order of the catalogue."""
 
@@ -57,6 +58,8 @@ def biomarker(
     needs_scale: NeedsScale | None = None,
     minimum_visible_share: float = 0.6,  # 0.6 for medians, ratios, densities; 0.95 for counts
     modalities: tuple[str, ...] = ("cfp",),
+    octa: Places | None = None,
+    more_targets: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
     derived_from: str | None = None,
     has_standard_error: bool = False,
@@ -71,7 +74,9 @@ def biomarker(
 
     Sectors are those of the regions that have any (parafovea, perifovea); without regions, those of the structure.
     `landmarks` must be known beside those that follow from the region. `own_anatomy` is the source of an assumed
-    scale (`disc`, `disc_fovea`) under which the value says nothing of the eye and is missing.
+    scale (`disc`, `disc_fovea`) under which the value says nothing of the eye and is missing. `octa` says of what and
+    where angiograms have the biomarker beside photographs; one of angiograms alone has `modalities=("octa",)`. The
+    views of `more_targets`, which must have been segmented or supplied, follow those of the structure.
 
     Raises
     ------
@@ -106,7 +111,9 @@ def biomarker(
             sectors=sectors,
             landmarks=landmarks,
             own_anatomy=own_anatomy,
-            modalities=modalities,
+            modalities=modalities if octa is None or "octa" in modalities else (*modalities, "octa"),
+            octa=octa,
+            more_targets=more_targets,
             aliases=aliases,
             derived_from=derived_from,
             has_standard_error=has_standard_error,

@@ -18,7 +18,7 @@ import numpy as np
 
 from retquant.anatomy.anatomy import Anatomy
 from retquant.anatomy.coverage import as_share, coverage_levels
-from retquant.anatomy.regions import SECTORED
+from retquant.anatomy.regions import SECTORED, WHOLE
 from retquant.biomarkers.extent import Canvas, RegionExtent
 from retquant.vessels.clip import clip, long_enough, segment_calibre
 from retquant.vessels.graph import Nodes, VesselGraph
@@ -145,7 +145,7 @@ class View:
     @cached_property
     def graph(self) -> VesselGraph:
         """The graph clipped at the region's edge, for what is measured along vessels."""
-        if self.extent.name == "fov":
+        if self.extent.name in WHOLE:
             return self.whole
         return clip(self.whole, self.extent.region.contains)
 
@@ -163,7 +163,7 @@ class View:
     def length_px(self) -> float:
         """Length of all centre lines in the region; a step that its edge cuts counts by the part inside."""
         graph, region = self.whole, self.extent.region
-        if self.extent.name == "fov" or not len(graph):
+        if self.extent.name in WHOLE or not len(graph):
             return float(graph.arc_length.sum())
         inside, steps = region.contains(graph.points), graph.steps[:-1]
         both, cut = inside[:-1] & inside[1:], np.flatnonzero(inside[:-1] != inside[1:])
