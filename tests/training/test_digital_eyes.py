@@ -105,7 +105,9 @@ def test_a_moved_edge_takes_in_a_rim_of_known_background_or_gives_up_a_rim(eye: 
         grown |= bool(rim.any())
         shrunk |= bool((eye.field & ~moved.field).any())
         assert (moved.known["vessel"][rim] == 255).all()
-        assert moved.truth["vessel"][rim].mean() < 3 if rim.any() else True  # edges of vessels cut off at the field's
+        assert (
+            moved.truth["vessel"][rim].mean() < 3 if rim.any() else True
+        )  # edges of vessels cut off at the field's
         assert not moved.known["artery"][rim].any()  # nothing is known of arteries anywhere
         assert not moved.known["vessel"][~moved.field].any()
         assert np.array_equal(with_moved_edge(partly, 0.02, seed=seed).field, moved.field)

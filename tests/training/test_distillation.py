@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load
 
 import retquant.training.distillation as distillation
@@ -24,65 +24,32 @@ from retquant.training.recipe import DistillationRecipe, TrainingRecipe, load_re
 from retquant.training.start import begin_from
 from retquant.training.trainer import network_spec, train
 
-SETTINGS = {
-    "name": "toy-student",
-    "title": "Toy",
-    "intended_use": "Tests.",
-    "network": {
-        "foundation": "compact",
-        "targets": ["vessel", "disc"],
-        "default_hand": "toy",
-        "working_px": 288,
-    },
-    "optimization": {
-        "steps": 4,
-        "batch": 1,
-        "validate_every": 99,
-        "checkpoint_every": 1,
-        "warmup_steps": 1,
-        "centerline_from": 1.0,
-        "rate_compact": 0.005,
-        "average_decay": 0.5,
-    },
-    "datasets": [
-        {
-            "name": "Toy",
-            "licence": "CC0",
-            "hand": "toy",
-            "images": "*.png",
-            "pattern": r"p(?P<person>\d)",
-            "person": "{person}",
-            "truth": {"vessel": "truth/p{person}.png"},
-            "validation": ["2"],
-        }
-    ],
-}
+MakeRecipe = Callable[..., TrainingRecipe]
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four people's bright fields with a dark bar; masks of the first two."""
-    root = tmp_path_factory.mktemp("drawn")
-    (root / "truth").mkdir()
-    rows, cols = np.mgrid[:160, :160]
-    field = np.hypot(rows - 79.5, cols - 79.5) < 76
-    for person in range(1, 5):
-        bar = (np.abs(rows - 30 * person) < 4) & field
-        pixels = np.where(field[..., None], [200, 120, 60], 0) - 60 * bar[..., None]
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(root / f"p{person}.png")
-        Image.fromarray(bar).save(root / "truth" / f"p{person}.png")
-    return root
-
-
-def recipe_of(**settings: object) -> TrainingRecipe:
-    return TrainingRecipe.model_validate({**SETTINGS, **settings})
+def root(draw_people: Callable[[int], Path]) -> Path:
+    """Folder of four people."""
+    return draw_people(4)
 
 
 @pytest.fixture(scope="module")
-def teacher(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def recipe_of(toy_recipe: MakeRecipe) -> MakeRecipe:
+    """Makes the recipe of a student of vessels and discs."""
+
+    def made(*, network: Mapping[str, object] | None = None, **settings: object) -> TrainingRecipe:
+        network = {"targets": ["vessel", "disc"], "working_px": 288, **(network or {})}
+        options = {"steps": 4, "rate_compact": 0.005, "average_decay": 0.5}
+        return toy_recipe(**{"name": "toy-student", **settings}, network=network, optimization=options)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def teacher(recipe_of: MakeRecipe, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A bundle at a smaller scale that takes every pixel for disc, of probability 0.95."""
     torch.manual_seed(3)
-    recipe = recipe_of(name="toy-teacher", network={**SETTINGS["network"], "working_px": 144})  # type: ignore[dict-item]
+    recipe = recipe_of(name="toy-teacher", network={"working_px": 144})
     network = build_network(network_spec(recipe))
     with torch.no_grad():
         network.get_parameter("look_head.bias")[1] = 3.0 + 2.0  # the glance's head says -2
@@ -125,7 +92,7 @@ def test_the_teacher_is_silent_on_what_it_does_not_know_and_if_asked_on_what_is_
 
 
 def test_maps_are_made_once_and_another_teacher_makes_others(
-    root: Path, teacher: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe_of: MakeRecipe, root: Path, teacher: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe, cache = recipe_of(distillation=taught(teacher)), tmp_path / "packed"
     pool = gather(recipe, root, cache)
@@ -157,7 +124,9 @@ def test_maps_are_made_once_and_another_teacher_makes_others(
     assert len(set(cache.glob("*taught*"))) == 2 * len(before)
 
 
-def test_nobody_who_is_held_out_is_shown_without_labels(root: Path, teacher: Bundle) -> None:
+def test_nobody_who_is_held_out_is_shown_without_labels(
+    recipe_of: MakeRecipe, root: Path, teacher: Bundle
+) -> None:
     ((examples, draw),) = unlabelled_examples(recipe_of(distillation=taught(teacher)), root)
     assert ([e.stem for e in examples], draw) == (["p1", "p3", "p4"], 1.0)
     few = {"name": "Wild", "licence": "CC0", "images": "*.png", "most": 2, "draw": 0.5}
@@ -169,7 +138,7 @@ def test_nobody_who_is_held_out_is_shown_without_labels(root: Path, teacher: Bun
 
 
 def test_a_student_learns_what_only_its_teacher_knows_and_its_card_says_of_whom(
-    root: Path, teacher: Bundle, tmp_path: Path
+    recipe_of: MakeRecipe, root: Path, teacher: Bundle, tmp_path: Path
 ) -> None:
     recipe = recipe_of(distillation=taught(teacher, weight=4.0))
     cache = tmp_path / "packed"
@@ -190,20 +159,17 @@ def test_a_student_learns_what_only_its_teacher_knows_and_its_card_says_of_whom(
     assert not bundle.is_open  # the unlabelled images are for research use
 
 
-def test_a_teacher_must_exist_and_share_a_target(root: Path, teacher: Bundle) -> None:
+def test_a_teacher_must_exist_and_share_a_target(recipe_of: MakeRecipe, root: Path, teacher: Bundle) -> None:
     with pytest.raises(ModelError, match="no model"):
         gather(recipe_of(distillation={"teacher": "nobody"}), root, None)
-    fovea = {
-        **SETTINGS,
-        "network": {**SETTINGS["network"], "targets": ["artery"]},  # type: ignore[dict-item]
-        "datasets": [{**SETTINGS["datasets"][0], "truth": {"artery": "truth/p{person}.png"}}],  # type: ignore[index,dict-item]
-        "distillation": taught(teacher),
-    }
+    arteries = {"network": {"targets": ["artery"]}, "dataset": {"truth": {"artery": "truth/p{person}.png"}}}
     with pytest.raises(ConfigError, match="knows none of artery"):
-        gather(TrainingRecipe.model_validate(fovea), root, None)
+        gather(recipe_of(**arteries, distillation=taught(teacher)), root, None)
 
 
-def test_recipes_without_a_teacher_keep_their_digest_and_others_change_theirs(teacher: Bundle) -> None:
+def test_recipes_without_a_teacher_keep_their_digest_and_others_change_theirs(
+    recipe_of: MakeRecipe, teacher: Bundle
+) -> None:
     digests = {
         recipe_of().digest(),
         recipe_of(init="somebody").digest(),
@@ -217,11 +183,10 @@ def test_recipes_without_a_teacher_keep_their_digest_and_others_change_theirs(te
 
 
 def test_a_run_begins_with_a_bundles_weights_and_a_new_hand_as_its_default_hand(
-    root: Path, teacher: Bundle, tmp_path: Path
+    recipe_of: MakeRecipe, root: Path, teacher: Bundle, tmp_path: Path
 ) -> None:
-    own = [{**SETTINGS["datasets"][0], "hand": "own"}]  # type: ignore[dict-item,index]
-    network = {**SETTINGS["network"], "default_hand": "own"}  # type: ignore[dict-item]
-    recipe = recipe_of(init=str(teacher.folder), network=network, datasets=own)
+    own = {"network": {"default_hand": "own"}, "dataset": {"hand": "own"}}
+    recipe = recipe_of(init=str(teacher.folder), **own)
     fresh = build_network(network_spec(recipe))
     begin_from(fresh, recipe, str(teacher.folder))
     for name, value in load(read_weights(teacher)).items():
@@ -238,17 +203,18 @@ def test_a_run_begins_with_a_bundles_weights_and_a_new_hand_as_its_default_hand(
         train(recipe, root=root, folder=tmp_path / "other", report=lambda r: None, stop_at=1)
 
 
-def test_a_bundle_of_another_network_is_refused_with_the_line_to_write(teacher: Bundle) -> None:
-    recipe = recipe_of(network={**SETTINGS["network"], "lora_rank": 4})  # type: ignore[dict-item]
+def test_a_bundle_of_another_network_is_refused_with_the_line_to_write(
+    recipe_of: MakeRecipe, teacher: Bundle
+) -> None:
+    recipe = recipe_of(network={"lora_rank": 4})
     with pytest.raises(ConfigError, match="lora_rank = 8"):
         begin_from(build_network(network_spec(recipe)), recipe, str(teacher.folder))
 
 
 def test_a_target_that_the_bundle_lacks_starts_anew_and_the_others_keep_their_weights(
-    teacher: Bundle,
+    recipe_of: MakeRecipe, teacher: Bundle
 ) -> None:
-    network = {**SETTINGS["network"], "targets": ["cup", "disc", "vessel"]}  # type: ignore[dict-item]
-    recipe = recipe_of(network=network)
+    recipe = recipe_of(network={"targets": ["cup", "disc", "vessel"]})
     fresh = build_network(network_spec(recipe))
     begin_from(fresh, recipe, str(teacher.folder))
     found, given = fresh.trained_state(), load(read_weights(teacher))
@@ -259,10 +225,10 @@ def test_a_target_that_the_bundle_lacks_starts_anew_and_the_others_keep_their_we
 
 
 def test_a_teacher_who_speaks_of_the_undrawn_alone_does_not_look_at_what_is_all_drawn(
-    root: Path, teacher: Bundle, tmp_path: Path
+    recipe_of: MakeRecipe, root: Path, teacher: Bundle, tmp_path: Path
 ) -> None:
-    only_vessels = {**SETTINGS["network"], "targets": ["vessel"]}  # type: ignore[dict-item]
-    recipe = recipe_of(network=only_vessels, distillation=taught(teacher, beside_truth=False))
+    silent = taught(teacher, beside_truth=False)
+    recipe = recipe_of(network={"targets": ["vessel"]}, distillation=silent)
     pool = gather(recipe, root, tmp_path)
     drawn = [e for e in pool.training if e.example.dataset == "Toy"]
     assert len(drawn) == 3

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from benchmarks.foundation_networks import KINDS, build, learned
 from benchmarks.foundation_worth import course, judge, page, plan, read_lines, run
@@ -16,26 +15,6 @@ from retquant.training.datasets import find_examples
 from retquant.training.recipe import TrainingRecipe
 
 BY_NAME = {kind.name: kind for kind in KINDS}
-
-SETTINGS = {
-    "name": "toy",
-    "title": "Toy",
-    "intended_use": "Tests.",
-    "network": {"default_hand": "toy", "working_px": 256},
-    "optimization": {"steps": 1},
-    "datasets": [
-        {
-            "name": "Toy",
-            "licence": "CC0",
-            "hand": "toy",
-            "images": "*.png",
-            "pattern": r"p(?P<person>\d)",
-            "person": "{person}",
-            "truth": {"vessel": "truth/p{person}.png"},
-            "validation": ["2"],
-        }
-    ],
-}
 
 
 def test_what_says_most_runs_first_and_nothing_runs_twice() -> None:
@@ -64,22 +43,19 @@ def test_the_control_from_random_weights_learns_in_its_first_layer() -> None:
     assert any("running_mean" in name for name in learned(network))
 
 
-def test_a_run_is_trained_for_its_seconds_and_judged(tmp_path: Path) -> None:
-    (tmp_path / "truth").mkdir()
-    rows, cols = np.mgrid[:160, :160]
-    field = np.hypot(rows - 79.5, cols - 79.5) < 76
-    for person in (1, 2, 3):
-        bar = (np.abs(rows - 40 * person) < 4) & field
-        pixels = np.where(field[..., None], [200, 120, 60], 0) - 60 * bar[..., None]
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(tmp_path / f"p{person}.png")
-        Image.fromarray(bar).save(tmp_path / "truth" / f"p{person}.png")
-    recipe = TrainingRecipe.model_validate(SETTINGS)
-    about = run(BY_NAME["unet"], recipe, data=tmp_path, cache=None, images=1, seed=0, budget=0.5)
+def test_a_run_is_trained_for_its_seconds_and_judged(
+    draw_people: Callable[[int], Path], toy_recipe: Callable[..., TrainingRecipe]
+) -> None:
+    root = draw_people(3)
+    recipe = toy_recipe(
+        network={"foundation": "litemedsam", "working_px": 256}, optimization={"centerline_from": 0.3}
+    )
+    about = run(BY_NAME["unet"], recipe, data=root, cache=None, images=1, seed=0, budget=0.5)
     assert about["cpu_seconds"] >= 0.5
     assert about["steps"] >= 1
     assert len(about["persons"]) == 1
     assert "2" not in about["persons"]
-    held_out = [e for e in find_examples(recipe.datasets[0], tmp_path) if e.person == "2"]
+    held_out = [e for e in find_examples(recipe.datasets[0], root) if e.person == "2"]
     figures = judge(about["network"], held_out, working_px=256)
     assert 0 <= figures["dice"] <= 1
     assert figures["images"] == 1

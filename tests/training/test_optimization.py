@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
@@ -18,53 +17,13 @@ from retquant.training.optimization import rate_at
 from retquant.training.recipe import OptimizationRecipe, TrainingRecipe
 from retquant.training.trainer import Report, train
 
-SETTINGS = {
-    "name": "toy",
-    "title": "Toy",
-    "intended_use": "Tests.",
-    "network": {"foundation": "compact", "default_hand": "toy", "working_px": 288},
-    "optimization": {
-        "steps": 4,
-        "batch": 1,
-        "validate_every": 9,
-        "checkpoint_every": 1,
-        "warmup_steps": 1,
-        "centerline_from": 1.0,
-    },
-    "datasets": [
-        {
-            "name": "Toy",
-            "licence": "CC0",
-            "hand": "toy",
-            "images": "*.png",
-            "pattern": r"p(?P<person>\d)",
-            "person": "{person}",
-            "truth": {"vessel": "truth/p{person}.png"},
-            "validation": ["2"],
-        }
-    ],
-}
-
-
-def changed(**options: object) -> TrainingRecipe:
-    recipe = TrainingRecipe.model_validate(SETTINGS)
-    merged = {**recipe.optimization.model_dump(), **options}
-    return recipe.model_copy(update={"optimization": OptimizationRecipe.model_validate(merged)})
+MakeRecipe = Callable[..., TrainingRecipe]
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people's bright fields with a dark bar, and masks of the bars."""
-    root = tmp_path_factory.mktemp("drawn")
-    (root / "truth").mkdir()
-    rows, cols = np.mgrid[:160, :160]
-    field = np.hypot(rows - 79.5, cols - 79.5) < 76
-    for person in (1, 2):
-        bar = (np.abs(rows - 60 * person) < 4) & field
-        pixels = np.where(field[..., None], [200, 120, 60], 0) - 60 * bar[..., None]
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(root / f"p{person}.png")
-        Image.fromarray(bar).save(root / "truth" / f"p{person}.png")
-    return root
+def changed(toy_recipe: MakeRecipe) -> MakeRecipe:
+    """Makes the toy recipe of four steps with other settings of the optimisation."""
+    return lambda **options: toy_recipe(network={"working_px": 288}, optimization={"steps": 4, **options})
 
 
 def course(peak: float, **options: object) -> list[float]:
@@ -119,7 +78,7 @@ def test_a_course_that_cannot_be_is_refused(options: dict[str, object], message:
         OptimizationRecipe.model_validate({"steps": 10, **options})
 
 
-def test_sgd_with_momentum_takes_the_step_of_its_closed_form() -> None:
+def test_sgd_with_momentum_takes_the_step_of_its_closed_form(changed: MakeRecipe) -> None:
     recipe = changed(method="sgd", momentum=0.5, weight_decay=0.0)
     network = trainer.build_network(trainer.network_spec(recipe))
     optimizer = trainer.optimizer_of(network, recipe.optimization)
@@ -145,18 +104,18 @@ def test_sgd_with_momentum_takes_the_step_of_its_closed_form() -> None:
     ids=["nesterov", "plain sgd", "adamw"],
 )
 def test_a_killed_run_ends_like_an_undisturbed_one_with_either_optimiser(
-    drawn: Path, tmp_path: Path, options: dict[str, object]
+    root: Path, changed: MakeRecipe, tmp_path: Path, options: dict[str, object]
 ) -> None:
     recipe, cache = changed(steps=3, **options), tmp_path / "packed"
-    whole = train(recipe, root=drawn, folder=tmp_path / "whole", report=lambda r: None, cache=cache)
-    train(recipe, root=drawn, folder=tmp_path / "halves", report=lambda r: None, cache=cache, stop_at=2)
-    resumed = train(recipe, root=drawn, folder=tmp_path / "halves", report=lambda r: None, cache=cache)
+    whole = train(recipe, root=root, folder=tmp_path / "whole", report=lambda r: None, cache=cache)
+    train(recipe, root=root, folder=tmp_path / "halves", report=lambda r: None, cache=cache, stop_at=2)
+    resumed = train(recipe, root=root, folder=tmp_path / "halves", report=lambda r: None, cache=cache)
     for name, value in whole.network.trained_state().items():
         assert torch.equal(value, resumed.network.trained_state()[name]), name
 
 
 def test_the_average_follows_the_weights_and_the_seed_decides_where_they_start(
-    drawn: Path, tmp_path: Path
+    root: Path, changed: MakeRecipe, tmp_path: Path
 ) -> None:
     starts = []
     for seed in (0, 1):
@@ -164,7 +123,7 @@ def test_the_average_follows_the_weights_and_the_seed_decides_where_they_start(
         torch.manual_seed(seed)
         start = trainer.build_network(trainer.network_spec(recipe)).trained_state()
         starts.append({name: value.clone() for name, value in start.items()})
-    train(recipe, root=drawn, folder=tmp_path, report=lambda r: None, stop_at=1)
+    train(recipe, root=root, folder=tmp_path, report=lambda r: None, stop_at=1)
     saved = load_file(tmp_path / "checkpoint.safetensors")
     for name, value in starts[1].items():
         # the first step counts for nine tenths, so that a short run does not ship its random start
@@ -174,23 +133,23 @@ def test_the_average_follows_the_weights_and_the_seed_decides_where_they_start(
 
 
 def test_a_run_stops_when_validation_gets_no_better_and_stays_stopped(
-    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, changed: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores: Iterator[float] = iter([0.5, 0.6, 0.6, 0.55, 0.9, 0.9])
     monkeypatch.setattr(trainer, "validate", lambda *args, **kwargs: {"Toy vessel": next(scores)})
     recipe = changed(steps=9, validate_every=1, patience=2)
     seen: list[Report] = []
-    done = train(recipe, root=drawn, folder=tmp_path, report=seen.append)
+    done = train(recipe, root=root, folder=tmp_path, report=seen.append)
     assert [line.step for line in seen] == [1, 2, 3, 4]
     assert (done.progress.best_step, done.progress.best_dice) == (2, 0.6)
-    again = train(recipe, root=drawn, folder=tmp_path, report=seen.append)
+    again = train(recipe, root=root, folder=tmp_path, report=seen.append)
     assert len(seen) == 4  # the command given again does not go on
     for name, value in done.network.trained_state().items():
         assert torch.equal(value, again.network.trained_state()[name]), name
 
 
-def test_new_settings_leave_the_digest_of_older_recipes_as_it_was() -> None:
-    recipe = TrainingRecipe.model_validate(SETTINGS)
+def test_new_settings_leave_the_digest_of_older_recipes_as_it_was(changed: MakeRecipe) -> None:
+    recipe = changed()
     # written when neither SGD, schedules nor precision could be set: checkpoints of that time must go on
     assert recipe.digest() == "ed6aea1e7fcf5107"
     for options in ({"method": "sgd"}, {"schedule": "poly"}, {"warmup_from": 1e-5}, {"step_at": [0.5]}):

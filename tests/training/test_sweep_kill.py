@@ -7,11 +7,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pytest
-from PIL import Image
 from safetensors import safe_open
 
 from retquant.cohort.cluster import ClusterSettings, connect
@@ -19,46 +17,6 @@ from retquant.training.recipe import TrainingRecipe
 from retquant.training.sweep import Workplace, plan_trials, run_sweep
 
 STEPS = 6
-SETTINGS = {
-    "name": "toy",
-    "title": "Toy",
-    "intended_use": "Tests.",
-    "network": {"foundation": "compact", "default_hand": "toy", "working_px": 96},
-    "optimization": {
-        "steps": STEPS,
-        "batch": 1,
-        "validate_every": 99,
-        "checkpoint_every": 1,
-        "warmup_steps": 1,
-        "centerline_from": 1.0,
-    },
-    "datasets": [
-        {
-            "name": "Toy",
-            "licence": "CC0",
-            "hand": "toy",
-            "images": "*.png",
-            "pattern": r"p(?P<person>\d)",
-            "person": "{person}",
-            "truth": {"vessel": "truth/p{person}.png"},
-            "validation": ["2"],
-        }
-    ],
-}
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Two people's bright fields with a dark bar, and masks of the bars."""
-    (tmp_path / "truth").mkdir()
-    rows, cols = np.mgrid[:140, :140]
-    field = np.hypot(rows - 69.5, cols - 69.5) < 66
-    for person in (1, 2):
-        bar = (np.abs(rows - 45 * person) < 4) & field
-        pixels = np.where(field[..., None], [200, 120, 60], 0) - 60 * bar[..., None]
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(tmp_path / f"p{person}.png")
-        Image.fromarray(bar).save(tmp_path / "truth" / f"p{person}.png")
-    return tmp_path
 
 
 def steps_done(checkpoint: Path) -> int:
@@ -66,9 +24,11 @@ def steps_done(checkpoint: Path) -> int:
         return int(json.loads(file.metadata()["progress"])["step"])
 
 
-def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint(root: Path) -> None:
-    trials = plan_trials({"toy": TrainingRecipe.model_validate(SETTINGS)}, root)
-    place = Workplace(root=root, out=root / "out", cache=root / "packed", device="cpu")
+def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint(
+    root: Path, toy_recipe: Callable[..., TrainingRecipe], tmp_path: Path
+) -> None:
+    trials = plan_trials({"toy": toy_recipe(optimization={"steps": STEPS})}, root)
+    place = Workplace(root=root, out=tmp_path / "out", cache=tmp_path / "packed", device="cpu")
     checkpoint = place.out / trials[0].name / "checkpoint.safetensors"
     at_kill: list[int] = []
 
