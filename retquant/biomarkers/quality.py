@@ -85,6 +85,33 @@ _PICTURE: tuple[tuple[str, str, Direction, str], ...] = (
     ),
 )
 
+_ANGIOGRAM: tuple[tuple[str, str, Direction, str], ...] = (
+    (
+        "signal_strength",
+        "retquant",
+        "higher_is_better",
+        "Contrast of flow against the dark between vessels, 0 where noise fills it, below 1.",
+    ),
+    (
+        "motion_lines",
+        "retquant",
+        "higher_is_worse",
+        "Share of the scan's lines that are stripes of bulk motion or begin a jump of the eye.",
+    ),
+    (
+        "shadow_fraction",
+        "retquant",
+        "higher_is_worse",
+        "Share of the field with less than half of its usual brightness, one dark spot in the middle left out.",
+    ),
+    (
+        "defocus",
+        "retquant",
+        "higher_is_worse",
+        "Coarse structure over fine structure, larger the more the scan is out of focus.",
+    ),
+)
+
 _REGIONS = (
     ("zone_b", "Knudtson2003", "zone B, 2 to 3 disc radii from the disc's centre,"),
     ("zone_c", "Knudtson2003", "zone C, 2 to 5 disc radii from the disc's centre,"),
@@ -101,6 +128,15 @@ for _name, _reference, _direction, _sentence in _PICTURE:
         reference=_reference,
         direction=_direction,
         modalities=("cfp", "octa"),
+    )
+for _name, _reference, _direction, _sentence in _ANGIOGRAM:
+    _declare(
+        _given,
+        _name,
+        _sentence,
+        reference=_reference,
+        direction=_direction,
+        modalities=("octa",),
     )
 for _name, _reference, _what in _REGIONS:
     _declare(

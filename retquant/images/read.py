@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from retquant.config import ImageSettings
 from retquant.errors import ImageError
 from retquant.images.angiogram import as_image, is_square, read_slabs
+from retquant.images.content import Content, content_of, doubt, refusal
 from retquant.images.decode import Decoded, decode
 from retquant.images.field_of_view import find_field_of_view, fit_field
 from retquant.images.files import read_bytes
@@ -21,6 +23,7 @@ PAPER_LEVEL, PAPER_SHARE = (
     240,
     0.5,
 )  # of 2,302 mixed photographs the most overexposed has 0.15 of its field so white
+_NO_SIZE = "the field's size is not given, and {width} × {height} pixels may be of 3 or of 6 mm: no lengths"
 BLUE_EXCESS = 10.0  # 8-bit; red exceeds blue in every one of those, by 4 at least
 
 
@@ -30,17 +33,22 @@ def read_record(record: ImageRecord, *, settings: ImageSettings) -> RetinalImage
     Raises
     ------
     ImageError
-        As `read_image`; or the slabs do not fit each other, or the row's size of the field tells no pitch.
+        As `read_image`; or the picture is plainly of another kind than the row says, the slabs do not fit each other,
+        or the row's size of the field tells no pitch.
     """
     if record.modality != "octa":
-        return read_image(
+        photograph = read_image(
             record.image,
             modality=record.modality,
             eye=record.eye,
             fov_mask=record.masks.get("fov"),
             settings=settings,
         )
+        _refuse_another_kind(content_of(photograph.pixels), record)
+        return photograph
     found = read_slabs((record.image, *record.slabs), names=record.slab_names, settings=settings)
+    content = content_of(found.slabs[0] if found.colour is None else found.colour)
+    _refuse_another_kind(content, record)
     image = as_image(found, eye=record.eye, fov_mask=record.masks.get("fov"))
     if record.fov_mm is not None and record.um_per_px is None and not is_square(image.shape):
         height, width = image.shape
@@ -49,7 +57,15 @@ def read_record(record: ImageRecord, *, settings: ImageSettings) -> RetinalImage
             where=str(record.image),
             remedy="give um_per_px in place of fov_mm",
         )
-    return image
+    remarks = image.remarks
+    if image.um_per_px is None and (record.um_per_px, record.fov_mm, record.fov_deg) == (None, None, None):
+        remarks += (_NO_SIZE.format(width=image.shape[1], height=image.shape[0]),)
+    return replace(image, remarks=remarks, doubt=doubt(content, "octa"))
+
+
+def _refuse_another_kind(content: Content, record: ImageRecord) -> None:
+    if objection := refusal(content, record.modality):
+        raise ImageError(objection[0], where=str(record.image), remedy=objection[1])
 
 
 def read_image(

@@ -33,6 +33,7 @@ class RetinalImage:
     slab_names: tuple[str, ...] = ()  # S words of the manifest's `slab_<n>_name`, or none of them
     um_per_px: float | None = None  # as the file itself tells it
     remarks: tuple[str, ...] = ()  # sentences on what was found odd in reading; quality repeats them
+    doubt: str | None = None  # what speaks against its being of this modality; quality rejects it then
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -16,6 +16,7 @@ noise                    robust standard deviation of pixel noise in green [Imme
                          of it as is left at the working size, over the median, over sharpness
 blockiness               mean step of green where the blocks of JPEG meet over that elsewhere, mean   lower, to 1
                          of the two axes
+(angiograms)             signal_strength, motion_lines, shadow_fraction, defocus: quality/angiogram.py
 score                    product of how well each of sharpness, illumination, clipping and exposure higher, to 1
                          meets the levels in `LEVELS`
 ======================== ========================================================================== ===============
@@ -32,6 +33,7 @@ import cv2
 import numpy as np
 
 from retquant.images.retinal_image import RetinalImage
+from retquant.quality.angiogram import measure_angiogram
 from retquant.quality.quality import Quality
 
 WORKING_PX = 512  # across the field: the vessels of 60-150 um that biomarkers rest on are 2-6 px wide
@@ -43,8 +45,9 @@ EDGE_PX = 3  # left out of clipping: pixels half in the field, half in the black
 DARKEST, BRIGHTEST = 5, 250  # 8-bit levels of green from which detail is lost
 
 # measure -> (level that makes the score 0, level from which it takes nothing). For photographs: between what pictures
-# of public data sets, as taken, and the same pictures blurred by 1 % of their height read. Ratios count, so the ramps
-# of sharpness and exposure are logarithmic.
+# of public data sets, as taken, and the same pictures blurred by 1 % of their height read. For angiograms: between
+# those as taken and the same mixed with noise, blurred by 0.4 to 0.7 % of their side, or striped. Ratios count, so the
+# ramps of sharpness and exposure are logarithmic.
 LEVELS: dict[str, dict[str, tuple[float, float]]] = {
     "cfp": {
         "sharpness": (0.0035, 0.0130),
@@ -53,7 +56,10 @@ LEVELS: dict[str, dict[str, tuple[float, float]]] = {
         "exposure": (8.0, 25.0),
     },
     "octa": {
-        "sharpness": (0.02, 0.08),
+        "signal_strength": (0.12, 0.24),
+        "motion_lines": (0.30, 0.06),
+        "shadow_fraction": (0.60, 0.20),
+        "defocus": (0.60, 0.30),
         "illumination_uniformity": (0.05, 0.25),
         "clipped_fraction": (0.30, 0.03),
         "exposure": (4.0, 12.0),
@@ -67,6 +73,10 @@ _COMPLAINTS = {
     "illumination_uniformity": "unevenly lit",
     "clipped_fraction": "over- or underexposed in part",
     "exposure": "dark",
+    "signal_strength": "of weak signal",
+    "motion_lines": "crossed by lines of motion",
+    "shadow_fraction": "shadowed in part",
+    "defocus": "out of focus",
 }
 
 
@@ -87,18 +97,21 @@ def assess(image: RetinalImage) -> Quality:
         "noise": _noise(image, green, inside),
         "blockiness": _blockiness(image),
     }
+    if not is_photograph:
+        measures |= measure_angiogram(image.pixels[..., 0], image.fov)
     levels = LEVELS["cfp" if is_photograph else "octa"]
     seen = measures | {"exposure": float(np.median(local[inside]))}
     marks = {name: _mark(seen[name], *levels[name], logarithmic=name in LOGARITHMIC) for name in levels}
-    score = float(np.prod(list(marks.values())))
+    score = float(np.prod(list(marks.values()))) if image.doubt is None else 0.0
+    complaints = [
+        f"{_COMPLAINTS[name]} ({name} {seen[name]:.3g}, good from {levels[name][1]:.3g})"
+        for name, mark in marks.items()
+        if mark < 0.5
+    ]
     return Quality(
         measures=MappingProxyType(measures | {"score": score}),
         grade="good" if score >= GOOD else "usable" if score >= USABLE else "reject",
-        notes=tuple(
-            f"{_COMPLAINTS[name]} ({name} {seen[name]:.3g}, good from {levels[name][1]:.3g})"
-            for name, mark in marks.items()
-            if mark < 0.5
-        ),
+        notes=(*([] if image.doubt is None else [image.doubt]), *complaints, *image.remarks),
     )
 
 

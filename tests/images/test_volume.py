@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -86,65 +87,36 @@ def test_without_the_reader_the_extra_is_named(tmp_path: Path, monkeypatch: pyte
     assert caught.value.remedy == 'pip install "retquant[oct]"'
 
 
+FILE_HEADER = "<12s3I3d2I2dId4sQiI16s16sI24sdI24sd4I34s1790x"
+B_SCAN_HEADER = "<12sI4dIIfI6f168x"
+COLUMN_OF_LINE = {"ILM": 0, "BM": 1, "OPL": 6, "IPL+": 17, "IPL-": 18}
+UNKNOWN = np.finfo(np.float32).max
+
+
 def heyex_volume(path: Path, *, lines: dict[str, float], distance_mm: float = 0.0115) -> None:
     """A volume in HEYEX's own format, whose flow is known layer by layer; B-scan 0 is the lowest."""
-    eyepy_format = pytest.importorskip("eyepy.io.he.vol_reader", reason='pip install "retquant[oct]"')
+    pytest.importorskip("eyepy", reason='pip install "retquant[oct]"')
+    sizes, spacing = (SIDE, SIDE, DEPTH), (0.0115, distance_mm, 0.0039)
+    parts = [
+        *(b"HSF-OCT-103", *sizes, *spacing, 8, 8, 0.2, 0.2, 30, 0.0, b"OD", 132_000_000_000_000_000, 3),
+        *(256 + 19 * 4 * SIDE, b"1", b"", 0, b"", 0.0, 0, b"", 0.0, 0, 0, 0, 0, b""),
+    ]
+    content = [struct.pack(FILE_HEADER, *parts), bytes(64)]
+    drawn = np.full((19, SIDE), UNKNOWN, np.float32)
+    for name, at in lines.items():
+        drawn[COLUMN_OF_LINE[name]] = at - 0.5
     depth = np.arange(DEPTH)
-    flow = np.full(DEPTH, 0.05)
-    flow[(depth >= 4) & (depth < 10)] = 0.2
-    flow[(depth >= 10) & (depth < 16)] = 0.4
-    flow[(depth >= 16) & (depth < 22)] = 0.1
-    b_scans = []
+    flow = np.select([(depth >= 4) & (depth < 10), (depth >= 10) & (depth < 16)], [0.2, 0.4], 0.1)
+    flow[depth >= 22] = 0.05
     for number in range(SIDE):
-        data = np.repeat(flow[:, None], SIDE, axis=1).astype(np.float32)
+        data = np.repeat(flow[:, None], SIDE, axis=1)
         data[:, :20] *= 0.5  # the left of each B-scan
         data *= 1.0 if number >= 20 else 0.75  # the lowest B-scans
-        drawn = np.full((17 + 2, SIDE), np.finfo(np.float32).max, np.float32)
-        for name, at in lines.items():
-            drawn[eyepy_format.SEG_MAPPING[name]] = at - 0.5
-        b_scans.append(
-            {
-                "bscan_hdr_size": 256 + 19 * 4 * SIDE,
-                "start_x": 0.0,
-                "start_y": number * distance_mm,
-                "end_x": SIDE * 0.0115,
-                "end_y": number * distance_mm,
-                "num_seg": 19,
-                "quality": 30.0,
-                "shift": 0,
-                "iv_transformation": [0] * 6,
-                "layer_segmentations": drawn,
-                "data": data,
-            }
-        )
-    day = "2020-01-01T00:00:00"
-    content = eyepy_format.vol_format.build(
-        {
-            "version": "HSF-OCT-103",
-            "size_x": SIDE,
-            "size_y": DEPTH,
-            "n_bscans": SIDE,
-            "scale_x": 0.0115,
-            "scale_y": 0.0039,
-            "distance": distance_mm,
-            "size_x_slo": 8,
-            "size_y_slo": 8,
-            "scale_x_slo": 0.2,
-            "scale_y_slo": 0.2,
-            "scan_position": "OD",
-            "scan_pattern": 3,
-            "id": "1",
-            "reference_id": "",
-            "exam_time": day,
-            "dob": day,
-            "visit_date": day,
-            **dict.fromkeys(("grid_type", "grid_offset", "grid_type1", "grid_offset1"), 0),
-            "prog_id": "",
-            "localizer": np.zeros((8, 8), np.uint8),
-            "bscans": b_scans,
-        }
-    )
-    path.write_bytes(content)
+        at = number * distance_mm
+        place = (b"HSF-BS-103", 256 + 19 * 4 * SIDE, 0.0, at, SIDE * 0.0115, at)
+        content.append(struct.pack(B_SCAN_HEADER, *place, 19, 256, 30.0, 0, *[0.0] * 6))
+        content += [drawn.tobytes(), data.astype(np.float32).tobytes()]
+    path.write_bytes(b"".join(content))
 
 
 def test_slabs_of_a_heyex_volume_lie_between_its_lines(tmp_path: Path) -> None:
