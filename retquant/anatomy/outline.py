@@ -66,10 +66,10 @@ class Outline:
         here = self.points - np.array(self.center)
         after = np.roll(here, -1, axis=0)
         cross = here[:, 0] * after[:, 1] - here[:, 1] * after[:, 0]
-        both = here + after
-        # of a triangle with the centre: the sum over corners and over their sum, each as an outer product
-        spread = sum((part * cross[:, None]).T @ part for part in (here, after, both)) * np.sign(cross.sum())
-        low, high = np.linalg.eigvalsh(spread)
+        # of each triangle with the centre: outer products of its two corners and of their sum
+        corners = np.concatenate([here, after, here + after])
+        spread = (corners * np.tile(cross, 3)[:, None]).T @ corners
+        low, high = np.linalg.eigvalsh(spread * np.sign(cross.sum()))
         return math.sqrt(max(low, 0.0) / high)
 
     @cached_property

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from retquant.biomarkers.octa_places import EVERYWHERE, IN_FIELD
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 from retquant.vessels.graph import BRANCH, END
@@ -21,7 +22,12 @@ MOST_STEPS = 100  # to a root; ten do unless a daughter is as wide as the parent
 
 
 @biomarker(
-    unit="1", reference="Patton2006", structures=VESSELS, regions=REGIONS, minimum_visible_share=COUNTS_NEED
+    unit="1",
+    reference="Patton2006",
+    structures=VESSELS,
+    regions=REGIONS,
+    octa=IN_FIELD,
+    minimum_visible_share=COUNTS_NEED,
 )
 def branch_points(view: View) -> float:
     """Number of points at which vessels divide.
@@ -32,7 +38,12 @@ def branch_points(view: View) -> float:
 
 
 @biomarker(
-    unit="1", reference="Patton2006", structures=VESSELS, regions=REGIONS, minimum_visible_share=COUNTS_NEED
+    unit="1",
+    reference="Patton2006",
+    structures=VESSELS,
+    regions=REGIONS,
+    octa=IN_FIELD,
+    minimum_visible_share=COUNTS_NEED,
 )
 def end_points(view: View) -> float:
     """Number of free ends of vessels.
@@ -43,7 +54,12 @@ def end_points(view: View) -> float:
 
 
 @biomarker(
-    unit="1", reference="Patton2006", structures=VESSELS, regions=REGIONS, minimum_visible_share=COUNTS_NEED
+    unit="1",
+    reference="Patton2006",
+    structures=VESSELS,
+    regions=REGIONS,
+    octa=IN_FIELD,
+    minimum_visible_share=COUNTS_NEED,
 )
 def crossings(view: View) -> float:
     """Number of points at which vessels of the structure cross each other."""
@@ -53,7 +69,12 @@ def crossings(view: View) -> float:
 
 
 @biomarker(
-    unit="1", reference="Patton2006", structures=VESSELS, regions=REGIONS, minimum_visible_share=COUNTS_NEED
+    unit="1",
+    reference="Patton2006",
+    structures=VESSELS,
+    regions=REGIONS,
+    octa=IN_FIELD,
+    minimum_visible_share=COUNTS_NEED,
 )
 def components(view: View) -> float:
     """Number of connected parts of the vessels within the region."""
@@ -62,13 +83,13 @@ def components(view: View) -> float:
     return float(len(np.unique(view.part)))
 
 
-@biomarker(unit="1/mm2", reference="Patton2006", structures=VESSELS, regions=REGIONS)
+@biomarker(unit="1/mm2", reference="Patton2006", structures=VESSELS, regions=REGIONS, octa=EVERYWHERE)
 def branch_point_density(view: View) -> float:
     """Number of points at which vessels divide, divided by the area of the region."""
     return view.count_nodes(BRANCH) / view.area_px if view.area_px else math.nan
 
 
-@biomarker(unit="1/mm", reference="Patton2006", structures=VESSELS, regions=REGIONS)
+@biomarker(unit="1/mm", reference="Patton2006", structures=VESSELS, regions=REGIONS, octa=IN_FIELD)
 def branch_points_per_length(view: View) -> float:
     """Number of points at which vessels divide, divided by the length of the centre lines."""
     return view.count_nodes(BRANCH) / view.length_px if view.length_px else math.nan
@@ -97,6 +118,7 @@ def _diameters(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     reference="Zamir1979",
     structures=VESSELS,
     regions=REGIONS,
+    octa=IN_FIELD,
     over="bifurcations",
     statistics=("median", "mean"),
 )
@@ -113,6 +135,7 @@ def branching_angle(view: View) -> np.ndarray:
     reference="Zamir1979",
     structures=VESSELS,
     regions=REGIONS,
+    octa=IN_FIELD,
     over="bifurcations",
     statistics=("median",),
 )
@@ -126,6 +149,7 @@ def angle_asymmetry(view: View) -> np.ndarray:
     reference="Zamir1979",
     structures=VESSELS,
     regions=REGIONS,
+    octa=IN_FIELD,
     over="bifurcations",
     statistics=("median",),
 )
@@ -140,6 +164,7 @@ def asymmetry_ratio(view: View) -> np.ndarray:
     reference="Zamir1979",
     structures=VESSELS,
     regions=REGIONS,
+    octa=IN_FIELD,
     over="bifurcations",
     statistics=("median",),
     aliases=("branching coefficient",),
@@ -180,6 +205,7 @@ def solve_exponents(parent: np.ndarray, wider: np.ndarray, narrower: np.ndarray)
     reference="Murray1926",
     structures=VESSELS,
     regions=REGIONS,
+    octa=IN_FIELD,
     over="bifurcations",
     statistics=("median",),
 )
@@ -192,7 +218,7 @@ def junctional_exponent(view: View) -> np.ndarray:
     return _exponents(view)
 
 
-@biomarker(unit="1", reference="Murray1926", structures=VESSELS, regions=REGIONS)
+@biomarker(unit="1", reference="Murray1926", structures=VESSELS, regions=REGIONS, octa=IN_FIELD)
 def junctional_no_root(view: View) -> float:
     """Share of bifurcations with a daughter as wide as the parent, where no junctional exponent exists."""
     exponents = _exponents(view)
@@ -205,6 +231,7 @@ def junctional_no_root(view: View) -> float:
     reference="Murray1926",
     structures=VESSELS,
     regions=REGIONS,
+    octa=IN_FIELD,
     over="bifurcations",
     statistics=("median",),
 )
@@ -219,6 +246,7 @@ def junctional_deviation(view: View) -> np.ndarray:
     reference="Murray1926",
     structures=VESSELS,
     regions=REGIONS,
+    octa=IN_FIELD,
     over="bifurcations",
     statistics=("median",),
 )

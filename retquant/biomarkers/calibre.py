@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from retquant.biomarkers.octa_places import IN_FIELD
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 
@@ -17,6 +18,7 @@ HALVES = ("superior_half", "inferior_half", "nasal_half", "temporal_half")
     reference="Patton2006",
     structures=VESSELS,
     regions=REGIONS + HALVES,
+    octa=IN_FIELD,
     over="segments",
     statistics=("mean", "median", "std", "p90", "length_weighted"),
     aliases=("vessel width", "vessel diameter"),
@@ -34,6 +36,7 @@ def calibre(view: View) -> np.ndarray:
     reference="Patton2006",
     structures=VESSELS,
     regions=REGIONS,
+    octa=IN_FIELD,
     over="segments",
     statistics=("median",),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from retquant.biomarkers.octa_places import EVERYWHERE
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 
@@ -22,6 +23,7 @@ SECTORS = ("superior", "nasal", "inferior", "temporal")
     structures=VESSELS,
     regions=REGIONS,
     sectors=SECTORS,
+    octa=EVERYWHERE,
     direction="higher_is_better",
     aliases=("VAD", "vessel density", "vessel area density"),
 )
@@ -40,6 +42,7 @@ def area_density(view: View) -> float:
     structures=VESSELS,
     regions=REGIONS,
     sectors=SECTORS,
+    octa=EVERYWHERE,
     direction="higher_is_better",
     aliases=("VSD", "vessel skeleton density", "vessel length density"),
 )
@@ -49,3 +52,18 @@ def length_density(view: View) -> float:
     All segments count, also short ones; length is along the smooth centre line, never a count of pixels.
     """
     return view.length_px / view.area_px if view.area_px else math.nan
+
+
+@biomarker(
+    unit="1",
+    reference="Reif2012",
+    structures=("avr",),
+    id="avr_area_density",
+    word="area_density",
+    regions=EVERYWHERE.regions,
+    sectors=EVERYWHERE.sectors,
+    modalities=("octa",),
+)
+def area_ratio_of_arteries(artery: View, vein: View) -> float:
+    """Area of the arteries divided by that of the veins."""
+    return artery.vessel_area_px / vein.vessel_area_px if vein.vessel_area_px else math.nan

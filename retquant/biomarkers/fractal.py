@@ -10,6 +10,7 @@ import numpy as np
 
 from retquant.biomarkers.box_counting import Cover, box_sizes, least_cover, slope
 from retquant.biomarkers.measurement import Measurement, missing
+from retquant.biomarkers.octa_places import IN_FIELD
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 
@@ -22,6 +23,7 @@ dimension = partial(
     unit="1",
     structures=("vessel", "artery", "vein"),
     regions=("fov",),
+    octa=IN_FIELD,
     direction="higher_is_better",
     has_standard_error=True,
 )

@@ -55,6 +55,9 @@ BIOMARKERS = (
     *("area", "diameter_vertical", "diameter_horizontal", "ovality", "torsion"),
     *("vertical", "horizontal", "width", "width_min_clock_hour", "isnt_rule", "disc_area_ratio"),
     *("fovea_distance", "fovea_angle", "arcade_angle", "arcade_parabola_a"),
+    *("diameter_index", "perimeter_index", "complexity_index"),
+    *("intercapillary_distance", "flow_deficit_fraction", "flow_deficit_count", "flow_deficit_mean_area"),
+    *("nonperfusion_area", "fd300", "perfusion_intensity_density", "flux", "blood_flow_index"),
     *("perimeter", "circularity", "acircularity", "axis_ratio", "roundness", "solidity"),
     *("equivalent_diameter", "max_inscribed_diameter", "centroid_offset"),
     *(
@@ -66,7 +69,6 @@ BIOMARKERS = (
         "blockiness",
         "score",
     ),
-    *("signal_strength", "motion_lines", "shadow_fraction", "defocus"),
     *("vessel_sharpness", "vessel_contrast_to_noise"),
     *("zone_b_visible", "zone_c_visible", "fovea_visible", "parafovea_visible", "perifovea_visible"),
 )

@@ -24,6 +24,7 @@ from retquant.biomarkers.field_raster import (
     region_raster,
 )
 from retquant.biomarkers.measurement import Measurement, missing
+from retquant.biomarkers.octa_places import IN_FIELD
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 
@@ -32,7 +33,7 @@ BOX_SIZES = tuple(2**power for power in range(1, 8))  # raster pixels, up to an 
 STEPS_PER_BOX = 4  # a quarter box at a time differs from pixel by pixel by less than 0.1 %
 SMALLEST_BOX_PX = 1.0  # of the image's own pixels: below it a box sees the raster, not the vessels
 
-gliding = partial(biomarker, unit="1", structures=VESSELS, regions=("fov",))
+gliding = partial(biomarker, unit="1", structures=VESSELS, regions=("fov",), octa=IN_FIELD)
 distance = partial(
     biomarker,
     unit="1",

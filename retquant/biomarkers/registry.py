@@ -28,7 +28,8 @@ FAMILIES = (
         "multifractal",
         "lacunarity",
     ),
-    *("branching", "trees", "av_crossings", "optic_disc", "arcades", "foveal_zone"),
+    *("branching", "trees", "av_crossings", "optic_disc", "arcades"),
+    *("vessel_indices", "capillary_gaps", "perfusion_intensity", "foveal_zone"),
     *("quality", "vessel_quality"),
 )
 """Modules of this package that register biomarkers, in the order of the catalogue."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from retquant.biomarkers.octa_places import IN_FIELD
 from retquant.biomarkers.registry import biomarker
 from retquant.biomarkers.workspace import View
 from retquant.vessels.graph import VesselGraph
@@ -28,6 +29,7 @@ per_segment = partial(
     biomarker,
     structures=("vessel", "artery", "vein"),
     regions=REGIONS,
+    octa=IN_FIELD,
     over="segments",
     statistics=("median", "p90", "length_weighted"),
     direction="higher_is_worse",
