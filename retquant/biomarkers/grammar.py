@@ -69,6 +69,7 @@ BIOMARKERS = (
         "blockiness",
         "score",
     ),
+    *("signal_strength", "motion_lines", "shadow_fraction", "defocus"),
     *("vessel_sharpness", "vessel_contrast_to_noise"),
     *("zone_b_visible", "zone_c_visible", "fovea_visible", "parafovea_visible", "perifovea_visible"),
 )
