@@ -217,7 +217,7 @@ def _slab_names(
         count = 1 + sum(files[index] is not None for files in slabs)
         found = tuple(column[index] or "" for column in names[:count])
         return found if any(found) else ()
-    return tuple(column[index] for column in names if column[index] is not None)
+    return tuple(name for name in (column[index] for column in names) if name is not None)
 
 
 def _participants(sheet: Sheet, values: Values) -> pa.Table:

@@ -25,8 +25,8 @@ def angiogram(side: int = 304) -> np.ndarray:
     for _ in range(60):
         start, angle = rng.uniform(0, side, 2), rng.uniform(0, np.pi)
         reach = np.array([np.cos(angle), np.sin(angle)]) * side / 3
-        ends = [tuple(int(v) for v in start + sign * reach) for sign in (-1, 1)]
-        cv2.line(flow, *ends, rng.uniform(0.6, 1.0), int(rng.integers(1, 5)), cv2.LINE_AA)
+        first, last = (tuple((start + sign * reach).astype(int).tolist()) for sign in (-1, 1))
+        cv2.line(flow, first, last, rng.uniform(0.6, 1.0), int(rng.integers(1, 5)), cv2.LINE_AA)
     speckled = flow * cv2.GaussianBlur(rng.gamma(2, 0.5, flow.shape), (0, 0), 0.6)
     return np.clip(speckled * 160, 0, 255).astype(np.uint8)
 
@@ -39,8 +39,8 @@ def photograph(side: int = 400, *, crop: bool = False) -> np.ndarray:
         angle = rng.uniform(0, np.pi)
         reach = np.array([np.cos(angle), np.sin(angle)]) * side
         middle = rng.uniform(0.3, 0.7, 2) * side
-        ends = [tuple(int(v) for v in middle + sign * reach) for sign in (-1, 1)]
-        cv2.line(light, *ends, 0.75, 5, cv2.LINE_AA)
+        first, last = (tuple((middle + sign * reach).astype(int).tolist()) for sign in (-1, 1))
+        cv2.line(light, first, last, 0.75, 5, cv2.LINE_AA)
     light = cv2.GaussianBlur(light, (0, 0), 1.5) + rng.normal(0, 0.01, light.shape)
     colour = light[..., None] * np.array([190.0, 105.0, 50.0])
     rows, cols = np.ogrid[:side, :side]

@@ -32,7 +32,7 @@ def measured(picture: np.ndarray) -> dict[str, float]:
     return measure_angiogram(picture, np.ones(picture.shape, dtype=bool))
 
 
-def graded(slab: np.ndarray, **told: str) -> Quality:
+def graded(slab: np.ndarray, *, doubt: str | None = None) -> Quality:
     fov = np.ones(slab.shape, dtype=bool)
     image = RetinalImage(
         pixels=np.repeat(slab[..., None], 3, axis=2),
@@ -42,7 +42,7 @@ def graded(slab: np.ndarray, **told: str) -> Quality:
         eye=None,
         is_grey=True,
         slabs=slab[None],
-        **told,
+        doubt=doubt,
     )
     return assess(image)
 
