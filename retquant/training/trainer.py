@@ -29,7 +29,7 @@ from retquant.training.optimization import memory_of, optimizer_of, rate_at, res
 from retquant.training.recipe import TrainingRecipe
 from retquant.training.scores import LINES
 from retquant.training.start import begin_from
-from retquant.training.validation import validate
+from retquant.training.validation import mean_dice, validate
 from retquant.training.working_example import WorkingExample
 
 LOG_EVERY = 50  # steps whose mean loss makes a line of the learning curve
@@ -239,7 +239,7 @@ class _Run:
         return scores
 
     def _keep_if_better(self, scores: dict[str, float], since_better: int) -> int:
-        mean = float(np.mean(list(scores.values()))) if scores else 0.0
+        mean = mean_dice(scores)
         self.progress.history.append({"step": self.progress.step, "mean": mean, **scores})
         if mean <= self.progress.best_dice and scores:
             return since_better + 1
