@@ -40,8 +40,8 @@ def validate(
 def mean_dice(scores: Mapping[str, float]) -> float:
     """The mean by which the step that ships is chosen; 0 without scores.
 
-    The overlap of a fovea's heat map with the one that was drawn about a point says little of the point, and swings more
-    from step to step than all masks together: it counts only where there is nothing else.
+    The overlap of a fovea's heat map with the one that was drawn about a point says little of the point, and swings
+    more from step to step than all masks together: it counts only where there is nothing else.
     """
     masks = [value for name, value in scores.items() if not name.endswith(" fovea")]
     return float(np.mean(masks or list(scores.values()))) if scores else 0.0

@@ -56,3 +56,10 @@ def test_the_card_tells_whether_probabilities_are_calibrated() -> None:
     assert "not calibrated" in render_card(bundle.model_copy(update={"temperatures": {}}))
     card = render_card(bundle.model_copy(update={"temperatures": {"vessel": 1.5}}))
     assert "vessel 1.50" in card
+
+
+def test_a_fovea_does_not_choose_the_step_beside_masks() -> None:
+    scores = {"A vessel": 0.8, "A disc": 0.9, "B fovea": 0.1}
+    assert validation.mean_dice(scores) == pytest.approx(0.85)
+    assert validation.mean_dice({"B fovea": 0.6}) == 0.6
+    assert validation.mean_dice({}) == 0.0
