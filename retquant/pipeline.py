@@ -28,6 +28,7 @@ from retquant.segmentation.bundles import Bundle, read_bundle
 from retquant.segmentation.mirror import segment_in_mirror
 from retquant.segmentation.runtime import with_runtime
 from retquant.segmentation.segmentation import Segmentation, TargetMask
+from retquant.segmentation.single_area import with_single_areas
 from retquant.tables.rows import ImageRows
 from retquant.vessels import VesselGraph, build_graphs
 from retquant.vessels.consistency import consistent, is_refinable
@@ -180,7 +181,8 @@ def segment(
 
 
 def consistent_labels(image: RetinalImage, segmentation: Segmentation, config: RunConfig) -> Segmentation:
-    """The segmentation with a model's arteries and veins made consistent along the vessels (`vessels.consistency`)."""
+    """As a model's maps are measured: one disc, one cup, arteries and veins consistent along the vessels."""
+    segmentation = with_single_areas(segmentation)
     if not config.vessels.consistent_arteries_and_veins or not is_refinable(segmentation.targets):
         return segmentation
     target = segmentation.get("disc")
