@@ -60,20 +60,25 @@ def _profile_end(
 ) -> float:
     """Where the profile falls to `cutoff`: a walk from the maximum in growing steps, then root finding."""
     others = np.arange(X.shape[1]) != tested
-    last = best
+    found: dict[float, tuple[np.ndarray, float]] = {}  # value -> coefficients there, height above the cutoff
 
     def above(value: float) -> float:
-        nonlocal last
-        # the other coefficients start where the likelihood's ridge leads: under separation they grow along
-        information = _information(X, last)[0]
+        if value in found:  # from another start the same point may end a rounding lower, on the wrong side of 0
+            return found[value][1]
+        # the other coefficients start where the likelihood's ridge leads from the nearest point that is known:
+        # under separation they grow along
+        nearest = found[min(found, key=lambda known: abs(known - value))][0] if found else best
+        information = _information(X, nearest)[0]
         slope = np.linalg.solve(information[np.ix_(others, others)], information[others, tested])
-        start = last.copy()
-        start[others] -= slope * (value - last[tested])
+        start = nearest.copy()
+        start[others] -= slope * (value - nearest[tested])
         start[tested] = value
-        last, height = _maximise(y, X, fixed=tested, start=start)
+        coefficients, height = _maximise(y, X, fixed=tested, start=start)
+        found[value] = coefficients, height - cutoff
         return height - cutoff
 
     inside, outside = float(best[tested]), float(best[tested] + step)
+    above(inside)
     for _ in range(_WIDENINGS):
         if above(outside) < 0:
             return float(brentq(above, inside, outside, xtol=1e-7 * abs(step)))

@@ -62,3 +62,37 @@ def test_a_perfectly_separated_covariate_keeps_every_estimate_finite() -> None:
     assert np.isfinite([*fit.coefficients, *fit.standard_errors, *fit.ci, fit.p]).all()
     assert fit.p < 1e-6
     assert fit.ci[0] > 0
+
+
+def test_an_interval_is_found_where_the_profile_has_more_than_one_top() -> None:
+    # twelve people; from the far side of the ridge, the way back to the estimate ends on a lower top
+    X = np.array(
+        [
+            (1, -0.641, 0, -0.330),
+            (1, 1.227, 0, 1.429),
+            (1, -0.311, 0, -0.964),
+            (1, 1.557, 0, -1.620),
+            (1, -0.531, 1, 0.022),
+            (1, -0.971, 1, -0.608),
+            (1, -0.641, 0, 1.123),
+            (1, -0.861, 1, 1.193),
+            (1, 1.557, 0, -0.859),
+            (1, -1.191, 1, -0.721),
+            (1, -0.311, 1, 0.878),
+            (1, 1.117, 1, 0.458),
+        ]
+    )
+    y = np.array([1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 0, 0], dtype=float)
+    fit = fit_firth(y, X, tested=3)
+    top = penalised(fit.coefficients, y, X)
+    starts = np.random.default_rng(0).normal(0, 2, (12, 3))
+
+    def profile(value: float) -> float:
+        found = [
+            minimize(lambda b: -penalised(np.insert(b, 3, value), y, X), s, tol=1e-12).fun for s in starts
+        ]
+        return -float(min(found))
+
+    assert fit.ci[0] < fit.coefficients[3] < fit.ci[1]
+    for end in fit.ci:
+        assert 2 * (top - profile(end)) == pytest.approx(3.841458820694124, abs=1e-3)
