@@ -77,10 +77,11 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
         quality = assess(image)
     with clock.stage("segment"):
         segmentation = segment(image, given, config, device=device)
+    with clock.stage("graph"):
+        segmentation = consistent_labels(image, segmentation, config)
     with clock.stage("anatomy"):
         anatomy = _located(segmentation, record, image)
     with clock.stage("graph"):
-        segmentation = consistent_labels(image, segmentation, config)
         graphs = MappingProxyType(dict(_graphs(image, segmentation, anatomy, config)))
     with clock.stage("measure"):
         columns = select_columns(config.biomarkers.include, modality=image.modality)

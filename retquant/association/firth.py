@@ -63,9 +63,8 @@ def _profile_end(
     found: dict[float, tuple[np.ndarray, float]] = {}  # value -> coefficients there, height above the cutoff
 
     def above(value: float) -> float:
-        if (
-            value in found
-        ):  # from another start the same point may end a rounding lower, on the wrong side of 0
+        # searched again from elsewhere, a point may end on a lower top, on the wrong side of 0
+        if value in found:
             return found[value][1]
         # the other coefficients start where the likelihood's ridge leads from the nearest point that is known:
         # under separation they grow along
