@@ -28,8 +28,8 @@ from retquant.config import ImageSettings, RunConfig, VesselSettings
 from retquant.images import RetinalImage, find_field_of_view, fit_field, read_image
 from retquant.manifest.records import ImageRecord
 from retquant.phantoms import photograph, simple_eye
-from retquant.pipeline import segment
 from retquant.quality import assess
+from retquant.segmentation.models import segment
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.vessels import build_graph
 
@@ -165,7 +165,7 @@ def probability(image: RetinalImage, at: Path) -> np.ndarray:
     """The model's vessel probability of a picture, kept in a file."""
     if at.exists():
         return np.asarray(cv2.imread(str(at), cv2.IMREAD_GRAYSCALE))
-    found = segment(image, {}, RunConfig()).targets["vessel"].probability
+    found = segment(image, {}, RunConfig().segmentation).targets["vessel"].probability
     cv2.imwrite(str(at.with_suffix(".part.png")), found)
     at.with_suffix(".part.png").replace(at)
     return found

@@ -30,8 +30,9 @@ class ImageSettings(_Settings):
 class SegmentationSettings(_Settings):
     """Which model draws which masks."""
 
-    model: str = "fundus-general"  # name of a shipped bundle, or a folder
-    hand: str | None = None  # annotation hand to follow; None: the bundle's own default
+    model: str = "fundus-general"  # for photographs: name of a shipped bundle, or a folder
+    octa_model: str | None = None  # the same for angiograms; None: their masks have to be given
+    hand: str | None = None  # annotation hand to follow in photographs; None: the bundle's own default
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     # auto: float32 for the compact network, for others bfloat16 where the CPU or GPU has it
     runtime: Literal["torch", "openvino", "auto"] = "torch"  # auto: OpenVINO if installed and there is no GPU

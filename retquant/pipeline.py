@@ -5,14 +5,12 @@ read -> quality -> segment -> anatomy -> vessel graph -> biomarkers -> rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from retquant.anatomy import Anatomy, locate
 from retquant.anatomy.disc import find_disc
@@ -20,14 +18,15 @@ from retquant.biomarkers import Biomarkers, MeasureInputs, measure, select_colum
 from retquant.biomarkers.uncertainty import with_standard_errors
 from retquant.cohort.stages import StageClock
 from retquant.config import RunConfig
-from retquant.errors import ImageError, RetquantError, SegmentationError
-from retquant.images import RetinalImage, read_av_mask, read_record, read_target_mask
+from retquant.errors import ImageError, RetquantError
+from retquant.images import RetinalImage, read_record
 from retquant.manifest.records import ImageRecord
 from retquant.quality import Quality, assess
-from retquant.segmentation.bundles import Bundle, read_bundle
+from retquant.segmentation.given import read_masks
 from retquant.segmentation.mirror import segment_in_mirror
+from retquant.segmentation.models import models_in_use, segment
 from retquant.segmentation.runtime import with_runtime
-from retquant.segmentation.segmentation import Segmentation, TargetMask
+from retquant.segmentation.segmentation import Segmentation
 from retquant.segmentation.single_area import with_single_areas
 from retquant.tables.rows import ImageRows
 from retquant.vessels import VesselGraph, build_graphs
@@ -76,7 +75,7 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
     with clock.stage("quality"):
         quality = assess(image)
     with clock.stage("segment"):
-        segmentation = segment(image, given, config, device=device)
+        segmentation = segment(image, given, config.segmentation, device=device)
     with clock.stage("graph"):
         segmentation = consistent_labels(image, segmentation, config)
     with clock.stage("anatomy"):
@@ -99,7 +98,7 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
                 if set(segmentation.targets) <= set(given):
                     return segmentation
                 found = segment_in_mirror(
-                    partial(segment, given={}, config=config, device=device), image, axis
+                    partial(segment, given={}, settings=config.segmentation, device=device), image, axis
                 )
                 seen = Segmentation(targets=MappingProxyType({**found.targets, **given}))
                 return consistent_labels(image, seen, config)
@@ -127,58 +126,6 @@ def _located(segmentation: Segmentation, record: ImageRecord, image: RetinalImag
         modality=image.modality,
         file_um_per_px=image.um_per_px,
     )
-
-
-def read_masks(masks: Mapping[str, Path], shape: tuple[int, int]) -> dict[str, TargetMask]:
-    """The masks that a manifest's row brings, by target; the field of view's is no target."""
-    targets: dict[str, TargetMask] = {}
-    for name, path in masks.items():
-        if name == "fov":
-            continue
-        if name == "av":
-            targets |= {
-                part: _hard(mask) for part, mask in read_av_mask(path, shape).items() if part not in masks
-            }
-        else:
-            probability, is_hard = read_target_mask(path, shape)
-            targets[name] = TargetMask(probability=probability, source="manifest", is_hard=is_hard)
-    return targets
-
-
-def _hard(mask: np.ndarray) -> TargetMask:
-    return TargetMask(probability=mask.astype(np.uint8) * np.uint8(255), source="manifest", is_hard=True)
-
-
-def segment(
-    image: RetinalImage, given: Mapping[str, TargetMask], config: RunConfig, *, device: str = "auto"
-) -> Segmentation:
-    """Masks of all targets: given ones as they are, the others from the model, which is not run for nothing.
-
-    Raises
-    ------
-    SegmentationError
-        The image is of a modality that no model here segments, and no mask was given.
-    """
-    bundle = read_bundle(config.segmentation.model)
-    if bundle.modality != image.modality:
-        if not given:
-            raise SegmentationError(
-                f"the model {bundle.name} segments {bundle.modality} images, and this one is {image.modality}",
-                remedy="give masks in the manifest (large_vessel_mask, faz_mask, …), or leave the image out",
-            )
-        return Segmentation(targets=MappingProxyType(dict(given)))
-    if set(bundle.targets) <= set(given):
-        return Segmentation(targets=MappingProxyType(dict(given)))
-    from retquant.segmentation.segmenter import load_segmenter
-
-    segmenter = load_segmenter(
-        config.segmentation.model,
-        device=device,
-        precision=config.segmentation.precision,
-        hand=config.segmentation.hand,
-        runtime=config.segmentation.runtime,
-    )
-    return Segmentation(targets=MappingProxyType({**segmenter(image).targets, **given}))
 
 
 def consistent_labels(image: RetinalImage, segmentation: Segmentation, config: RunConfig) -> Segmentation:
@@ -351,9 +298,8 @@ def run_cohort(
 
     cohort = manifest if isinstance(manifest, Manifest) else read_manifest(Path(manifest))
     chosen = with_runtime(config or RunConfig(), device)  # the record then tells it
-    columns = set().union(
-        *(select_columns(chosen.biomarkers.include, modality=m) for m in {r.modality for r in cohort.records})
-    )
+    modalities = {record.modality for record in cohort.records}
+    columns = set().union(*(select_columns(chosen.biomarkers.include, modality=m) for m in modalities))
     study = Study(
         manifest=cohort.path,
         records=cohort.records,
@@ -371,7 +317,7 @@ def run_cohort(
         ],
         config_digest=chosen.digest(),
         config_toml=chosen.as_toml(),
-        models=_models(chosen),
+        models=_models(chosen, modalities),
     )
     return run(
         study,
@@ -381,19 +327,16 @@ def run_cohort(
     )
 
 
-def _models(config: RunConfig) -> list[ModelUse]:
+def _models(config: RunConfig, modalities: Collection[str]) -> list[ModelUse]:
     """The models that a run segments with; changing one measures again."""
     from retquant.cohort.keys import ModelUse
 
-    bundle = read_bundle(config.segmentation.model)
-    return [ModelUse(name=bundle.name, sha256=bundle.weights_sha256, licence_note=bundle.licence_note)]
+    return [
+        ModelUse(name=bundle.name, sha256=bundle.weights_sha256, licence_note=bundle.licence_note)
+        for bundle in models_in_use(config.segmentation, modalities)
+    ]
 
 
 def default_folder(manifest: Path) -> Path:
     """Where a manifest's results go unless told otherwise: beside it, named after it."""
     return manifest.with_suffix("")
-
-
-def chosen_model(config: RunConfig) -> Bundle:
-    """The bundle that a configuration segments with."""
-    return read_bundle(config.segmentation.model)

@@ -16,6 +16,9 @@ from types import MappingProxyType
 
 GATES_FILE = Path(__file__).with_name("gates.toml")
 
+GATED_MODALITY = "cfp"
+"""Of the pictures that were spoilt; what an angiogram needs is not known yet."""
+
 Gate = Mapping[str, float]
 """Quality measure (without "quality_") -> the value it must reach."""
 

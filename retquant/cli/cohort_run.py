@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,12 +51,14 @@ def carry_out(request: RunRequest) -> int:
     from retquant.cli.progress import cohort_progress
     from retquant.cohort import ClusterSettings, CohortSettings, FailureLimit
     from retquant.manifest import read_manifest
-    from retquant.pipeline import chosen_model, run_cohort
+    from retquant.pipeline import run_cohort
+    from retquant.segmentation.models import models_in_use
 
-    config = _config(request)
     manifest = read_manifest(request.manifest, allow_outside=request.allow_outside, root=request.root)
+    modalities = {record.modality for record in manifest.records}
+    config = _config(request, modalities)
     if not request.quiet:
-        _say_start(manifest, chosen_model(config).licence_note)
+        _say_start(manifest, [b.licence_note for b in models_in_use(config.segmentation, modalities)])
     settings = CohortSettings(
         cluster=ClusterSettings(
             workers=request.workers, scheduler=request.scheduler, threads=request.threads
@@ -85,13 +88,14 @@ def carry_out(request: RunRequest) -> int:
     return DONE_WITH_FAILURES if summary.failures else 0
 
 
-def _config(request: RunRequest) -> RunConfig:
+def _config(request: RunRequest, modalities: Collection[str]) -> RunConfig:
     from retquant.config import RunConfig, load_config
+    from retquant.segmentation.models import with_model
     from retquant.segmentation.runtime import with_runtime
 
     config = load_config(request.config) if request.config else RunConfig()
     if request.model is not None:
-        segmentation = config.segmentation.model_copy(update={"model": request.model})
+        segmentation = with_model(config.segmentation, request.model, modalities)
         config = config.model_copy(update={"segmentation": segmentation})
     if request.runtime is not None:
         config = with_runtime(config, request.device, request.runtime)
@@ -101,13 +105,12 @@ def _config(request: RunRequest) -> RunConfig:
     return config
 
 
-def _say_start(manifest: Manifest, licence_note: str) -> None:
+def _say_start(manifest: Manifest, licence_notes: Sequence[str]) -> None:
     people = {r.participant_id for r in manifest.records if r.participant_id is not None}
     of_people = f" of {len(people)} people" if people else ""
     typer.echo(f"{len(manifest.records)} images{of_people} in {manifest.path}", err=True)
-    for note in manifest.notes:
+    for note in (*manifest.notes, *licence_notes):
         typer.echo(note, err=True)
-    typer.echo(licence_note, err=True)
 
 
 def _say_summary(summary: RunSummary, request: RunRequest) -> None:

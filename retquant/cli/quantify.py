@@ -35,17 +35,19 @@ def quantify(
     """Measure one or a few IMAGES and print their biomarkers; for more than a few, use `retquant cohort run`."""
     from retquant.cli.outcome import DONE_WITH_FAILURES, say_error, say_json
     from retquant.config import BiomarkerSettings, RunConfig, SegmentationSettings
-    from retquant.pipeline import chosen_model
     from retquant.pipeline import quantify as measure
+    from retquant.segmentation.models import models_in_use, with_model
     from retquant.segmentation.runtime import with_runtime
 
+    segmentation = SegmentationSettings()
     config = RunConfig(
-        segmentation=SegmentationSettings(model=model) if model else SegmentationSettings(),
+        segmentation=with_model(segmentation, model, ["cfp"]) if model else segmentation,
         biomarkers=BiomarkerSettings(include=(biomarkers,), uncertainty=uncertainty),
     )
     if runtime is not None:
         config = with_runtime(config, device, runtime)
-    typer.echo(chosen_model(config).licence_note, err=True)
+    for bundle in models_in_use(config.segmentation, ["cfp"]):
+        typer.echo(bundle.licence_note, err=True)
     failed: list[Path] = []
 
     def leave_out(path: Path, error: RetquantError) -> None:

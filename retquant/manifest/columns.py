@@ -17,6 +17,7 @@ EYES = {
 """Spelling in lower case -> eye."""
 
 MODALITIES = {"cfp": "cfp", "octa": "octa"}
+USUAL_MODALITY = "cfp"
 
 SLABS = {
     **{word: word for word in ("svc", "icp", "dvc", "full", "ilm_opl", "opl_bm")},
@@ -174,7 +175,7 @@ FAMILIES = (
 )
 NUMBERS = tuple(column for column in COLUMNS if column.kind == "number")
 
-IDENTIFYING = ("image_id", "participant_id", "eye", "visit", "device", "site", "acquired_at")
+IDENTIFYING = ("image_id", "participant_id", "eye", "visit", "modality", "device", "site", "acquired_at")
 """Reserved columns that the `participants` table has, beside covariates."""
 
 OF_THE_EYE = ("axial_length_mm", "spherical_equivalent_d", "corneal_radius_mm")

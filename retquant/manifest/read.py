@@ -20,7 +20,7 @@ from retquant.manifest.checks import (
     slab_name_faults,
     unknown_masks,
 )
-from retquant.manifest.columns import IDENTIFYING, NUMBERS, OF_THE_EYE
+from retquant.manifest.columns import IDENTIFYING, NUMBERS, OF_THE_EYE, USUAL_MODALITY
 from retquant.manifest.faults import Fault, refuse
 from retquant.manifest.image_ids import id_faults, make_image_ids
 from retquant.manifest.paths import Bounds, Resolver
@@ -198,7 +198,7 @@ def _records(values: Values, rows: Sequence[int]) -> tuple[ImageRecord, ...]:
         ImageRecord(
             **dict(zip(plain, cells, strict=True)),
             row=rows[index],
-            modality=values["modality"][index] or "cfp",
+            modality=values["modality"][index] or USUAL_MODALITY,
             fovea_xy=None if x is None else (x, y),
             masks={target: files[index] for target, files in masks.items() if files[index] is not None},
             slabs=tuple(files[index] for files in slabs if files[index] is not None),
@@ -228,5 +228,7 @@ def _participants(sheet: Sheet, values: Values) -> pa.Table:
     for name in IDENTIFYING:
         if name == "image_id" or name in sheet.text:
             columns[name] = pa.array(values[name], pa.string())
+    if "modality" in columns:
+        columns["modality"] = columns["modality"].fill_null(USUAL_MODALITY)
     columns |= {name: pa.array(values[name], pa.float64()) for name in OF_THE_EYE if name in sheet.text}
     return pa.table(columns | dict(sheet.labels))

@@ -16,7 +16,12 @@ def quality_columns() -> list[str]:
 
 
 def without_unfit(
-    table: pd.DataFrame, quality: pd.DataFrame, *, definitions: Mapping[str, str], names: Sequence[str]
+    table: pd.DataFrame,
+    quality: pd.DataFrame,
+    *,
+    definitions: Mapping[str, str],
+    names: Sequence[str],
+    gated_images: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """The table with NaN where a picture does not meet a biomarker's gate, and how many values that took.
 
@@ -28,7 +33,10 @@ def without_unfit(
         Biomarker to its definition's id.
     names : sequence of str
         Biomarkers to look at; quality columns themselves are left alone.
+    gated_images : (n,) bool, optional
+        Rows of a modality that the gates were fitted on; the others keep their values. All by default.
     """
+    spared = False if gated_images is None else ~gated_images
     levels = quality.rename(columns=lambda name: str(name).removeprefix("quality_")).to_dict("records")
     fit: dict[str, np.ndarray] = {}
     gated, taken = table.copy(), {}
@@ -37,7 +45,7 @@ def without_unfit(
             continue
         definition = definitions[name]
         if definition not in fit:
-            fit[definition] = np.array([is_fit(definition, row) for row in levels], bool)
+            fit[definition] = np.array([is_fit(definition, row) for row in levels], bool) | spared
         lost = int((~fit[definition] & gated[name].notna().to_numpy()).sum())
         if lost:
             gated.loc[~fit[definition], name] = np.nan

@@ -28,6 +28,9 @@ _PARTICIPANT_IDS = (
     TableColumn(name="participant_id", definition="Person; both eyes and all visits share it."),
     TableColumn(name="eye", definition="OD or OS."),
     TableColumn(name="visit", definition="Visit or wave."),
+    TableColumn(
+        name="modality", definition="cfp (colour fundus photograph) or octa; without the column, cfp."
+    ),
 )
 
 

@@ -30,7 +30,9 @@ def write_participants(out: Path, participants: pa.Table, *, facts: Mapping[str,
             remedy="give one row an image, with its id",
         )
     first = [
-        name for name in ("image_id", "participant_id", "eye", "visit") if name in participants.column_names
+        name
+        for name in ("image_id", "participant_id", "eye", "visit", "modality")
+        if name in participants.column_names
     ]
     rest = [name for name in participants.column_names if name not in first]
     write_part(out, "participants", participants.select(first + rest), stem="0", facts=dict(facts))

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from retquant.biomarkers.gates import GATED_MODALITY
 from retquant.errors import OutputError
 from retquant.tables.eyes import one_row_a_person
 from retquant.tables.fitness import quality_columns, without_unfit
@@ -47,7 +49,8 @@ def load_biomarkers(
         `participant_id`.
     gate : bool
         Leave out values of pictures whose quality is below what the biomarker needs (`retquant biomarkers show
-        NAME` says what); `.attrs["gated"]` tells how many of each.
+        NAME` says what); `.attrs["gated"]` tells how many of each. Gates were fitted on photographs: values of
+        angiograms stay.
 
     Returns
     -------
@@ -63,13 +66,15 @@ def load_biomarkers(
     schema = _schema(out, "biomarkers")
     names = _chosen(out, schema, columns)
     values = _read(out, "biomarkers", ["image_id", *names])
+    people = _read(out, "participants", None)
     taken: dict[str, int] = {}
     if gate:
         asked = [name for name in quality_columns() if name in schema.names]
         quality = _read(out, "biomarkers", asked)
         ids = {name: _text(schema.field(name), "definition_id") for name in names}
-        values, taken = without_unfit(values, quality, definitions=ids, names=names)
-    people = _read(out, "participants", None)
+        values, taken = without_unfit(
+            values, quality, definitions=ids, names=names, gated_images=_is_gated(people, values["image_id"])
+        )
     table = _without_clashes(people, names).merge(values, on="image_id", how="inner", validate="one_to_one")
     if join is not None:
         table = _joined(table, join)
@@ -84,6 +89,14 @@ def load_biomarkers(
     if left_out := [name for name in names if name not in table]:
         table.attrs["without_direction"] = left_out
     return table
+
+
+def _is_gated(people: pd.DataFrame, image_ids: pd.Series) -> np.ndarray:
+    """(n,) bool: the image is of the modality that gates were fitted on."""
+    if "modality" not in people:
+        return np.ones(len(image_ids), bool)
+    modality = image_ids.map(people.set_index("image_id")["modality"])
+    return np.asarray(modality == GATED_MODALITY)
 
 
 def read_table(path: str | Path, table: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +33,18 @@ def drawn() -> Shape:
 
 
 @pytest.fixture
-def cohort(tmp_path: Path, drawn: Shape) -> Path:
+def cohort(tmp_path: Path, write_cohort: Callable[[Path], Path]) -> Path:
     """Two people, three eyes, artery, vein and disc masks, a label and a covariate; the manifest's path."""
-    folder = tmp_path / "study"
+    return write_cohort(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def write_cohort(drawn: Shape) -> Callable[[Path], Path]:
+    """Writes the cohort into a folder that is not there yet."""
+    return partial(_write_cohort, drawn)
+
+
+def _write_cohort(drawn: Shape, folder: Path) -> Path:
     folder.mkdir()
     for name in ("vessel", "artery", "vein", "disc"):
         save_coverage(drawn.coverage(name), folder / f"{name}.png")

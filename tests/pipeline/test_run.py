@@ -14,7 +14,7 @@ import retquant
 from retquant.cohort import ClusterSettings, CohortSettings
 from retquant.images import read_target_mask
 from retquant.phantoms import Shape
-from retquant.pipeline import read_masks
+from retquant.segmentation.given import read_masks
 from retquant.tables.reader import read_table
 
 HERE = CohortSettings(cluster=ClusterSettings(workers=0))
