@@ -21,6 +21,7 @@ from retquant.association.people import identify
 from retquant.association.results import read_results
 from retquant.association.study import Exclusion, Study
 from retquant.errors import AssociationError
+from retquant.tables.modalities import of_one_modality
 
 
 def associate(
@@ -81,6 +82,12 @@ def associate(
         )
     require_columns(images, covariates, what="covariates")
     tested = choose_biomarkers(images, biomarkers, leave_out=(column, *covariates))
+    images, shared = of_one_modality(images, [biomarker.name for biomarker in tested])
+    if shared:
+        notes.append(
+            f"{len(shared)} biomarkers that photographs and angiograms both have are those of photographs: "
+            f"{', '.join(shared[:3])}{', …' if len(shared) > 3 else ''}."
+        )
     target = read_outcome(images, outcome, kind)
     images, warnings = identify(images)
     names = [biomarker.name for biomarker in tested]

@@ -16,6 +16,7 @@ from retquant.biomarkers.gates import GATED_MODALITY
 from retquant.errors import OutputError
 from retquant.tables.eyes import one_row_a_person
 from retquant.tables.fitness import quality_columns, without_unfit
+from retquant.tables.modalities import of_one_modality
 from retquant.tables.parts import read_file, readable_files
 
 Eyes = Literal["both", "mean", "right", "random", "worse"]
@@ -43,7 +44,9 @@ def load_biomarkers(
         "both": a row an image. Otherwise a row a person (and visit, where the manifest has visits): the
         "mean" of the eyes, the "right" eye, one drawn at "random" (always the same of a person), or the
         "worse" eye for each biomarker; those of which neither end is bad are then left out and named in
-        `.attrs["without_direction"]`. Several images of an eye are averaged first.
+        `.attrs["without_direction"]`. Several images of an eye are averaged first; of the few biomarkers that
+        photographs and angiograms both have, photographs' values alone, and `.attrs["of_photographs"]` names
+        them.
     join : DataFrame or path, optional
         More columns (CSV or Parquet when a path), matched on `image_id` where they have it, else on
         `participant_id`.
@@ -79,13 +82,17 @@ def load_biomarkers(
     if join is not None:
         table = _joined(table, join)
     directions = {name: _text(schema.field(name), "direction") for name in names}
+    of_photographs: list[str] = []
     if eyes != "both":
+        table, of_photographs = of_one_modality(table, names)
         table = one_row_a_person(table, biomarkers=names, eyes=eyes, directions=directions)
     kept = [name for name in names if name in table]
     table.attrs["units"] = {name: _text(schema.field(name), "unit") for name in kept}
     table.attrs["definitions"] = {name: _text(schema.field(name), "definition") for name in kept}
     if gate:
         table.attrs["gated"] = taken
+    if of_photographs:
+        table.attrs["of_photographs"] = of_photographs
     if left_out := [name for name in names if name not in table]:
         table.attrs["without_direction"] = left_out
     return table

@@ -17,6 +17,7 @@ from retquant.config import RunConfig, SegmentationSettings
 from retquant.errors import ModelError, SegmentationError
 from retquant.phantoms import OctaRetina, angiogram, octa_retina
 from retquant.segmentation.models import model_for, models_in_use, with_model
+from retquant.tables.modalities import of_one_modality
 from retquant.tables.reader import read_table
 
 HERE = CohortSettings(cluster=ClusterSettings(workers=0))
@@ -95,6 +96,20 @@ def test_gates_of_photographs_take_nothing_from_angiograms(
     whole = retquant.load_biomarkers(measured).set_index("image_id")
     pd.testing.assert_series_equal(gated.loc["scan"], whole.loc["scan"])
     assert np.isnan(gated.loc["7_OD", "vessel_area_density_fov"])
+
+
+def test_the_two_are_not_averaged_where_one_row_is_made_of_an_eye(measured: Path) -> None:
+    images = retquant.load_biomarkers(measured)
+    images["artery_area_density_fovea"] = [0.1, 0.1, 0.2, 0.6]
+    apart, shared = of_one_modality(images, ["artery_area_density_fovea", "faz_area"])
+    assert shared == ["artery_area_density_fovea"]
+    assert apart["artery_area_density_fovea"].tolist()[:3] == [0.1, 0.1, 0.2]
+    assert np.isnan(apart["artery_area_density_fovea"].iloc[3])
+    people = retquant.load_biomarkers(measured, eyes="mean").set_index("participant_id")
+    scan, photograph = images.set_index("image_id").loc[["scan", "8_OD"]].itertuples()
+    assert people.loc["8", "quality_noise"] == photograph.quality_noise != scan.quality_noise
+    assert people.loc["8", "faz_area"] == scan.faz_area
+    assert "quality_noise" in people.attrs["of_photographs"]
 
 
 def test_a_model_is_used_for_the_images_that_it_segments() -> None:
