@@ -25,6 +25,7 @@ FIGURES = {  # heading -> field of a result, digits
     "found / drawn width": ("calibre_ratio", 2),
     "right on lines": ("line_accuracy", 3),
     "CDR error": ("cdr_error", 3),
+    "area error": ("area_error", 3),
     "error, disc radii": ("error_radii", 2),
 }
 

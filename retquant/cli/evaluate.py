@@ -95,6 +95,7 @@ def evaluate(
                 "Dice at the chosen threshold": row.dice_at_chosen,
                 "labelled right on centre lines": row.line_accuracy,
                 "error of the vertical cup-to-disc ratio": row.cdr_error,
+                "error of the area": row.area_error,
                 "median error in disc radii": row.error_radii,
             }
             said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)

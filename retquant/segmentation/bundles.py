@@ -69,6 +69,8 @@ class HeldOutResult(_Card):
     )
     cdr_error: float | None = None  # of a cup: vertical cup-to-disc ratio, mean of |found - drawn|
     cdr_bias: float | None = None  # mean of found - drawn
+    area_error: float | None = None  # of a disc, cup or avascular zone: mean of |found area / drawn area - 1|
+    area_bias: float | None = None  # mean of found area / drawn area - 1
     error_radii: float | None = None  # of a point: median distance from the truth, in radii of the disc
 
 
@@ -175,13 +177,15 @@ def read_weights(bundle: Bundle) -> bytes:
     return data
 
 
-def _result_row(r: HeldOutResult) -> str:
+def _result_row(r: HeldOutResult, *, tells_areas: bool) -> str:
     def number(value: float | None, digits: int) -> str:
         return "–" if value is None else f"{value:.{digits}f}"
 
     dice = "–" if r.dice is None else f"{r.dice:.3f} ± {number(r.dice_sd, 3)}"
     parts = [r.dataset, r.target, r.role, str(r.images), r.hand, dice, number(r.auc, 4)]
     parts += [number(v, 3) for v in (r.centerline_dice, r.sensitivity, r.specificity, r.error_radii)]
+    if tells_areas:
+        parts.append(number(r.area_error, 3))
     return f"| {' | '.join(parts)} |"
 
 
@@ -214,7 +218,10 @@ def render_card(bundle: Bundle) -> str:
         f"| {', '.join(d.validation_persons) or 'none'} | {d.licence} |"
         for d in bundle.training_data
     )
-    results = "\n".join(_result_row(r) for r in bundle.results)
+    tells_areas = any(r.area_error is not None for r in bundle.results)
+    results = "\n".join(_result_row(r, tells_areas=tells_areas) for r in bundle.results)
+    area_note = " Area error: mean of |found area / drawn area - 1|." if tells_areas else ""
+    area_head, area_rule = (" area error |", "---|") if tells_areas else ("", "")
     return f"""# {bundle.name}
 
 {bundle.title}. Targets: {", ".join(bundle.targets)}. Modality: {bundle.modality}.
@@ -241,9 +248,9 @@ def render_card(bundle: Bundle) -> str:
 
 Masks at probability one half, inside the field of view, at the images' own resolution; means over images ± SD; AUC of
 all pixels pooled. A point's error is the median distance in radii of the disc. Validation persons chose the training
-step; test images chose nothing.
+step; test images chose nothing.{area_note}
 
-| data set | target | role | images | hand | Dice | AUC | clDice | sensitivity | specificity | error |
-|---|---|---|---|---|---|---|---|---|---|---|
+| data set | target | role | images | hand | Dice | AUC | clDice | sensitivity | specificity | error |{area_head}
+|---|---|---|---|---|---|---|---|---|---|---|{area_rule}
 {results}
 """

@@ -243,6 +243,8 @@ def _summarize(
         error_radii=summary("error_radii", np.median),
         cdr_error=summary("cdr_error", lambda v: np.abs(v).mean()),
         cdr_bias=summary("cdr_error"),
+        area_error=summary("area_error", lambda v: np.abs(v).mean()),
+        area_bias=summary("area_error"),
         **{
             figure: summary(figure)
             for figure in (

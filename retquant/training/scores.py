@@ -21,6 +21,9 @@ from retquant.training.metrics import (
 LINES = frozenset({"vessel", "artery", "vein", "large_vessel", "capillary"})
 """Targets with a centre line."""
 
+AREAS = frozenset({"disc", "cup", "faz"})
+"""Targets of which an eye has one, and whose area is what is measured."""
+
 KINDS = ("artery", "vein")
 TELLING_APART = "artery_vein"
 """The `target` of rows on how well arteries are told from veins, whatever of either is found."""
@@ -53,6 +56,7 @@ class ImageScore:
     dice_at_chosen: float = _UNKNOWN  # at the threshold chosen on the validation persons
     line_accuracy: float = _UNKNOWN  # of arteries or veins found, labelled right on the drawn centre line
     cdr_error: float = _UNKNOWN  # of a cup: vertical cup-to-disc ratio found minus drawn
+    area_error: float = _UNKNOWN  # of a disc, cup or avascular zone: found area over drawn area, less 1
     error_radii: float = _UNKNOWN  # of a point, in radii of the disc; infinite where none was found
 
 
@@ -87,14 +91,16 @@ def score_map(
     truth, mask = drawn & valid, (probability >= 128) & valid
     counts = Confusion.count(probability if exact is None else exact, drawn, valid)
     dataset, image, target = about
-    lines: dict[str, float] = {}
+    special: dict[str, float] = {}
     if target in LINES:
-        lines = {
+        special = {
             "centerline_dice": centerline_dice(mask, truth),
             "connectivity": connectivity(mask, truth),
             "thin_sensitivity": thin_sensitivity(mask, truth, widest_px=THIN_PX * field_px / DRIVE_FIELD_PX),
             "calibre_ratio": calibre_ratio(mask, truth),
         }
+    if target in AREAS:
+        special = {"area_error": area_error(mask, truth)}
     score = ImageScore(
         dataset=dataset,
         image=image,
@@ -103,7 +109,7 @@ def score_map(
         average_precision=counts.average_precision(),
         dice_at_chosen=_UNKNOWN if chosen is None else counts.at(chosen)["dice"],
         **counts.at(0.5),
-        **lines,
+        **special,
     )
     return score, counts
 
@@ -144,3 +150,9 @@ def score_kinds(
 def cdr_error(found: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray]) -> float:
     """Vertical cup-to-disc ratio found minus drawn, of `cup` and `disc` -> (H, W) bool; NaN where a disc is missing."""
     return vertical_ratio(found["cup"], found["disc"]) - vertical_ratio(drawn["cup"], drawn["disc"])
+
+
+def area_error(found: np.ndarray, drawn: np.ndarray) -> float:
+    """Area of one (H, W) bool mask over another's, less 1; -1 where none was found, NaN where none is drawn."""
+    area = np.count_nonzero(drawn)
+    return np.count_nonzero(found) / area - 1 if area else _UNKNOWN

@@ -45,6 +45,27 @@ def test_a_bundle_that_learned_from_research_data_says_so() -> None:
     assert "DRIVE" in note
 
 
+def test_a_card_tells_the_error_of_areas_where_it_was_judged() -> None:
+    bundle = read_bundle("fundus-vessels")
+    assert "area error" not in render_card(bundle)
+    zone = bundle.results[0].model_copy(update={"target": "faz", "area_error": 0.0421})
+    lines = render_card(bundle.model_copy(update={"results": (zone, *bundle.results)})).splitlines()
+    head = next(i for i, line in enumerate(lines) if line.endswith("| error | area error |"))
+    table = [line for line in lines[head:] if line.startswith("|")]
+    assert table[2].endswith("| 0.042 |")
+    assert table[3].endswith("| – |")
+    assert len({line.count("|") for line in table}) == 1
+
+
+def test_a_card_that_was_written_before_areas_were_judged_is_read(tmp_path: Path) -> None:
+    card = json.loads((MODELS / "fundus-vessels" / "model.json").read_text(encoding="utf-8"))
+    for result in card["results"]:
+        for newer in ("area_error", "area_bias"):
+            result.pop(newer, None)
+    (tmp_path / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    assert all(result.area_error is None for result in read_bundle(str(tmp_path)).results)
+
+
 def test_a_damaged_card_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text("{", encoding="utf-8")
     with pytest.raises(ModelError, match="damaged"):

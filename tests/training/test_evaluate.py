@@ -18,6 +18,7 @@ from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.training.evaluate import SECOND_OBSERVER, Evaluation, evaluate
 from retquant.training.evaluation_files import EvaluationFolder, error_map
 from retquant.training.recipe import DatasetRecipe
+from retquant.training.scores import area_error
 
 SIZE = 160
 
@@ -222,6 +223,58 @@ def test_the_cup_to_disc_ratio_stands_beside_the_cup(
     with (tmp_path / "summary.csv").open(encoding="utf-8") as file:
         assert {row["target"]: row["cdr_error"] for row in csv.DictReader(file)}["cup"] == "0.25"
     assert "line accuracy" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_error_of_an_area_is_its_share_of_the_drawn_area(data: Path, kinds: DatasetRecipe) -> None:
+    found = evaluate(SwapsHalfAndCupsTooLow(), kinds, root=data)  # type: ignore[arg-type]
+    rows = {result.target: result for result in found.results}
+    assert rows["cup"].area_error == rows["cup"].area_bias == pytest.approx(30 / 20 - 1)
+    assert rows["disc"].area_error == 0
+    assert rows["artery"].area_error is None
+
+
+class ZonesTooSmallThenTooWide:
+    """Finds a circle of 40 px in the first image and one of 60 px in the second."""
+
+    hand = "chase"
+    precision = "float32"
+
+    def __init__(self) -> None:
+        self.bundle = read_bundle("fundus-vessels").model_copy(update={"targets": ("faz",)})
+        self.radii = iter((40, 60))
+
+    def probabilities(self, image: RetinalImage) -> Iterator[tuple[str, np.ndarray]]:
+        yield "faz", np.where(disc(next(self.radii)), 250, 5) / 255
+
+
+def disc(radius: float) -> np.ndarray:
+    return np.hypot(*np.mgrid[-79.5:80, -79.5:80]) < radius
+
+
+def test_areas_too_small_and_too_wide_cancel_in_the_bias_alone(data: Path) -> None:
+    (data / "faz").mkdir()
+    for name in ("=a", "b"):
+        Image.fromarray(disc(50)).save(data / "faz" / f"{name}.png")
+    recipe = DatasetRecipe.model_validate(
+        {
+            "name": "zones",
+            "licence": "CC0",
+            "images": "*.png",
+            "pattern": "(?P<id>.+)",
+            "person": "{id}",
+            "truth": {"faz": "faz/{id}.png"},
+        }
+    )
+    found = evaluate(ZonesTooSmallThenTooWide(), recipe, root=data)  # type: ignore[arg-type]
+    # 0.64 and 1.44 times the area of the circle drawn; in whole pixels such circles are within 0.3 % of their area
+    assert [score.area_error for score in found.scores] == pytest.approx([-0.36, 0.44], abs=0.005)
+    assert found.results[0].area_error == pytest.approx(0.40, abs=0.005)
+    assert found.results[0].area_bias == pytest.approx(0.04, abs=0.005)
+
+
+def test_an_area_that_was_not_found_is_wrong_by_all_of_it() -> None:
+    assert area_error(disc(0), disc(50)) == -1
+    assert np.isnan(area_error(disc(50), disc(0)))
 
 
 def test_what_the_pipeline_does_to_a_segmentation_is_judged(data: Path, kinds: DatasetRecipe) -> None:

@@ -1,0 +1,74 @@
+"""The evaluation recipes that ship: they load by name, find their images, and judge nothing that was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retquant.resources import resource_folder
+from retquant.training.datasets import Example, find_examples, read_pixels, split
+from retquant.training.evaluate import ready_recipe
+from retquant.training.recipe import TrainingRecipe, load_datasets, load_recipe
+from retquant.training.truth import read_truth
+
+NAMES = sorted(path.stem for path in (resource_folder("pipelines") / "datasets").glob("*.toml"))
+OCTA = {  # recipe -> data set -> targets, images
+    "octa500-3m-validation": {"OCTA-500 3M validation": ({"large_vessel"}, 10)},
+    "octa500-6m-validation": {"OCTA-500 6M validation": ({"large_vessel"}, 20)},
+    "rossa-validation": {"ROSSA validation": ({"large_vessel"}, 100)},
+    "octa-layers": {
+        "OCTA-500 eye 10301": ({"large_vessel", "capillary", "artery", "vein"}, 1),
+        "OCTA-500 avascular zones": ({"faz"}, 3),
+    },
+}
+COVERED = {  # shares of a macular field that each may cover
+    "large_vessel": (0.03, 0.15),
+    "capillary": (0.2, 0.6),
+    "artery": (0.02, 0.1),
+    "vein": (0.02, 0.1),
+    "faz": (0.005, 0.06),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_is_found_by_its_name_and_names_what_is_drawn(name: str) -> None:
+    datasets = load_datasets(ready_recipe(name))
+    assert all(dataset.targets and dataset.licence for dataset in datasets)
+    is_octa = name in OCTA
+    assert {dataset.modality for dataset in datasets} == {"octa" if is_octa else "cfp"}
+    if is_octa:
+        assert {d.name: set(d.targets) for d in datasets} == {n: t for n, (t, _) in OCTA[name].items()}
+
+
+@pytest.mark.parametrize("name", OCTA)
+def test_a_recipe_finds_its_angiograms_and_their_masks(name: str, shared_data: Path) -> None:
+    for dataset in load_datasets(ready_recipe(name)):
+        examples = find_examples(dataset, shared_data)
+        assert len(examples) == OCTA[name][dataset.name][1]
+        assert len({e.stem for e in examples}) == len({e.person for e in examples}) == len(examples)
+        last = examples[-1]
+        pixels, fov = read_pixels(last)
+        assert fov.all()
+        for target, path in last.truth.items():
+            share = read_truth(path, pixels.shape[:2]).mean()
+            low, high = COVERED[target]
+            assert low < share < high, target
+
+
+@pytest.mark.parametrize("recipe", ["octa-general", "octa-research"])
+def test_no_recipe_trains_on_angiograms_that_judge(recipe: str, shared_data: Path) -> None:
+    training = load_recipe(resource_folder("pipelines") / "training" / f"{recipe}.toml", TrainingRecipe)
+    shown = {
+        (target, file)
+        for dataset in training.datasets
+        for example in split(dataset, find_examples(dataset, shared_data))[0]
+        for target, file in (("image", example.image), *example.truth.items())
+    }
+    judged: list[Example] = []
+    for name in OCTA:
+        for dataset in load_datasets(ready_recipe(name)):
+            judged += find_examples(dataset, shared_data)
+    for example in judged:
+        assert ("image", example.image) not in shown, example.image
+        assert not shown & set(example.truth.items()), example.stem
