@@ -47,7 +47,7 @@ def page() -> str:
 
 def _section(bundle: Bundle) -> str:
     lines = [f"\n## {bundle.name}\n\n{bundle.licence_note}\n\n"]
-    results = sorted(bundle.results, key=lambda r: (r.role, r.dataset, r.hand))
+    results = sorted(bundle.results, key=lambda r: (r.role, r.dataset, r.hand, r.mirrors))
     used = {
         head: spec for head, spec in FIGURES.items() if any(getattr(r, spec[0]) is not None for r in results)
     }
@@ -62,7 +62,7 @@ def _row(result: HeldOutResult, used: dict[str, tuple[str, int]]) -> Iterator[st
         result.dataset,
         result.role,
         str(result.images),
-        result.hand,
+        result.hand_text,
         result.target.replace("_", " or "),
     )
     for field, digits in used.values():

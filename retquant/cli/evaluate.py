@@ -35,6 +35,12 @@ def evaluate(
         str,
         typer.Option(help="torch, openvino (the extra of that name), or auto."),
     ] = "torch",
+    mirrors: Annotated[
+        bool,
+        typer.Option(
+            "--mirrors", help="Mean over an image and its three mirror images; four times the time."
+        ),
+    ] = False,
     raw: Annotated[
         bool,
         typer.Option(
@@ -61,7 +67,7 @@ def evaluate(
     bundle = read_bundle(model)
     for part in load_datasets(ready_recipe(dataset)):
         own = part.hand if part.hand in bundle.hands else None
-        segmenter = load_segmenter(model, device=device, hand=hand or own, runtime=runtime)
+        segmenter = load_segmenter(model, device=device, hand=hand or own, runtime=runtime, mirrors=mirrors)
         files = None if out is None else EvaluationFolder(out / part.name.replace(" ", "-").replace("/", "-"))
         judged = judge(
             segmenter,

@@ -47,6 +47,7 @@ class HeldOutResult(_Card):
     target: str
     hand: str
     images: int
+    mirrors: bool = False  # judged by the mean over each image and its three mirror images
     dice: float | None  # None for a point
     dice_sd: float | None
     auc: float | None  # of all pixels pooled
@@ -72,6 +73,11 @@ class HeldOutResult(_Card):
     area_error: float | None = None  # of a disc, cup or avascular zone: mean of |found area / drawn area - 1|
     area_bias: float | None = None  # mean of found area / drawn area - 1
     error_radii: float | None = None  # of a point: median distance from the truth, in radii of the disc
+
+    @property
+    def hand_text(self) -> str:
+        """The hand that was followed, and whether in mirrors, for a table."""
+        return f"{self.hand}, mirrors" if self.mirrors else self.hand
 
 
 class Bundle(_Card):
@@ -182,7 +188,7 @@ def _result_row(r: HeldOutResult, *, tells_areas: bool) -> str:
         return "–" if value is None else f"{value:.{digits}f}"
 
     dice = "–" if r.dice is None else f"{r.dice:.3f} ± {number(r.dice_sd, 3)}"
-    parts = [r.dataset, r.target, r.role, str(r.images), r.hand, dice, number(r.auc, 4)]
+    parts = [r.dataset, r.target, r.role, str(r.images), r.hand_text, dice, number(r.auc, 4)]
     parts += [number(v, 3) for v in (r.centerline_dice, r.sensitivity, r.specificity, r.error_radii)]
     if tells_areas:
         parts.append(number(r.area_error, 3))

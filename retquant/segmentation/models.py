@@ -42,6 +42,7 @@ def segment(
         precision=settings.precision,
         hand=settings.hand if image.modality == "cfp" else None,
         runtime=settings.runtime,
+        mirrors=settings.mirrors,
     )
     return Segmentation(targets=MappingProxyType({**segmenter(image).targets, **given}))
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from retquant.segmentation.network import SamNetwork
     from retquant.segmentation.openvino_session import Session
 
+MIRRORS: tuple[tuple[int, ...], ...] = ((), (1,), (0,), (0, 1))
+"""Axes along which a field is mirrored: itself, left and right, up and down, both."""
+
 OVERLAP_PX = 64  # of neighbouring tiles; 640 px across the field is then 3x3 tiles of 256 exactly
 
 
@@ -36,6 +39,7 @@ def predict_field(
     precision: str = "float32",
     session: Session | None = None,
     temperatures: Sequence[float] | None = None,
+    mirrors: bool = False,
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Probability of each target at every pixel of one image, one after the other, as each takes much memory.
 
@@ -47,6 +51,7 @@ def predict_field(
     hand : index of the annotation hand to follow
     session : the network in OpenVINO, to run in its place
     temperatures : (T,) what the logits of each target are divided by; 1 where left out
+    mirrors : the mean over the field and its three mirror images, at four times the time
 
     Yields
     ------
@@ -59,8 +64,14 @@ def predict_field(
     glance = None
     if isinstance(network, CompactNetwork):
         glance = glance_of(contrast, field_colour(cut, field), GLANCE_SHRINK)
-    logits = frame_logits(network, contrast, glance, hand=hand, precision=precision, session=session)
-    probability = to_probability(logits, temperatures)
+    probability = np.zeros((len(network.spec.targets), *field.shape), np.float32)
+    turns = MIRRORS if mirrors else MIRRORS[:1]
+    for axes in turns:
+        seen, overview = (None if part is None else np.flip(part, axes) for part in (contrast, glance))
+        assert seen is not None
+        logits = frame_logits(network, seen, overview, hand=hand, precision=precision, session=session)
+        back = tuple(axis + 1 for axis in axes)
+        probability += np.flip(to_probability(logits, temperatures), back) / len(turns)
     for index, target in enumerate(network.spec.targets):
         yield target, np.clip(frame.paste(probability[index]), 0, 1) * fov
 

@@ -26,6 +26,20 @@ from retquant.training.truth import DISC_RADII_TO_FOVEA, artery_and_vein, read_c
 SECOND_OBSERVER = "second observer"
 """The `hand` of rows that judge another person's drawing as if a model had made it."""
 
+MEANS = (
+    "jaccard",
+    "precision",
+    "sensitivity",
+    "specificity",
+    "accuracy",
+    "centerline_dice",
+    "connectivity",
+    "thin_sensitivity",
+    "calibre_ratio",
+    "line_accuracy",
+)
+"""Figures of which the summary is the mean over images."""
+
 Refine = Callable[[RetinalImage, Segmentation], Segmentation]
 """What is done to a segmentation before it is measured, and so before it is judged."""
 
@@ -102,7 +116,9 @@ def evaluate(
         whole = sum(counts[1:], counts[0]) if counts else None
         if whole is not None and hand != SECOND_OBSERVER:
             pooled[target] = whole
-        results.append(_summarize([s for s, _ in rows], whole, name=recipe.name, role=role, hand=hand))
+        result = _summarize([s for s, _ in rows], whole, name=recipe.name, role=role, hand=hand)
+        mirrors = segmenter.mirrors and hand != SECOND_OBSERVER
+        results.append(result.model_copy(update={"mirrors": mirrors}))
     return Evaluation(
         scores=tuple(s for h, s, _ in scored if h != SECOND_OBSERVER),
         second=tuple(s for h, s, _ in scored if h == SECOND_OBSERVER),
@@ -222,6 +238,7 @@ def _summarize(
         known = values(figure)
         return float(of(known)) if len(known) else None
 
+    means: dict[str, Any] = {figure: summary(figure) for figure in MEANS}
     low, high = bootstrap_interval(values("dice"))
     is_judged = counts is not None and hand != SECOND_OBSERVER
     return HeldOutResult(
@@ -245,19 +262,5 @@ def _summarize(
         cdr_bias=summary("cdr_error"),
         area_error=summary("area_error", lambda v: np.abs(v).mean()),
         area_bias=summary("area_error"),
-        **{
-            figure: summary(figure)
-            for figure in (
-                "jaccard",
-                "precision",
-                "sensitivity",
-                "specificity",
-                "accuracy",
-                "centerline_dice",
-                "connectivity",
-                "thin_sensitivity",
-                "calibre_ratio",
-                "line_accuracy",
-            )
-        },
+        **means,
     )

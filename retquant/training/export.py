@@ -72,7 +72,7 @@ def write_bundle(
 
 def add_results(bundle: Bundle, results: Sequence[HeldOutResult]) -> Bundle:
     """Put held-out figures on a bundle's card, replacing earlier ones of the same data set, target and hand."""
-    fresh = {(r.dataset, r.target, r.hand, r.role): r for r in (*bundle.results, *results)}
+    fresh = {(r.dataset, r.target, r.hand, r.role, r.mirrors): r for r in (*bundle.results, *results)}
     updated = bundle.model_copy(update={"results": tuple(fresh.values())})
     _write_card(updated)
     return updated

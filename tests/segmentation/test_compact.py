@@ -148,3 +148,19 @@ def test_a_network_that_is_very_sure_warns_of_nothing(
     monkeypatch.setattr(network, "forward", lambda *_: (sure, sure))
     contrast, glance = np.zeros((48, 48, 3), np.float32), np.zeros((16, 16, 6), np.float32)
     assert not to_probability(frame_logits(network, contrast, glance, hand=0)).any()
+
+
+def test_in_mirrors_a_mirrored_photograph_gets_the_mirrored_answer(network: CompactNetwork) -> None:
+    rows, cols = np.mgrid[:150, :180]
+    fov = np.hypot(rows - 74.5, cols - 89.5) < 70
+    pixels = np.random.default_rng(0).integers(0, 255, (150, 180, 3), np.uint8) * fov[..., None]
+    turned = np.ascontiguousarray(pixels[:, ::-1])
+
+    def apart(mirrors: bool) -> float:
+        one, other = (
+            dict(predict_field(network, seen, fov, working_px=96, hand=0, mirrors=mirrors))["vessel"]
+            for seen in (pixels, turned)
+        )
+        return float(np.abs(one[:, ::-1] - other).max())
+
+    assert apart(mirrors=True) < 0.02 * apart(mirrors=False)

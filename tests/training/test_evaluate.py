@@ -33,6 +33,7 @@ class OneRowLow:
     """Finds the bar one row too low, and the fovea 3 pixels to the right."""
 
     hand = "chase"
+    mirrors = False
     precision = "float32"
 
     def __init__(self) -> None:
@@ -162,6 +163,7 @@ class SwapsHalfAndCupsTooLow:
     """Calls the right half of the artery a vein, and finds a cup that is 10 rows too high in all."""
 
     hand = "chase"
+    mirrors = False
     precision = "float32"
 
     def __init__(self) -> None:
@@ -237,6 +239,7 @@ class ZonesTooSmallThenTooWide:
     """Finds a circle of 40 px in the first image and one of 60 px in the second."""
 
     hand = "chase"
+    mirrors = False
     precision = "float32"
 
     def __init__(self) -> None:
