@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from retquant.anatomy import Anatomy, locate
 from retquant.anatomy.disc import find_disc
-from retquant.biomarkers import Biomarkers, MeasureInputs, measure, select_columns
+from retquant.biomarkers import Biomarkers, MeasureInputs, measure, run_columns, select_columns
+from retquant.biomarkers.each_slab import first_names, in_slabs, shared_targets
+from retquant.biomarkers.slabs import slabs_in_use
 from retquant.biomarkers.uncertainty import with_standard_errors
 from retquant.cohort.stages import StageClock
 from retquant.config import RunConfig
@@ -24,9 +26,9 @@ from retquant.manifest.records import ImageRecord
 from retquant.quality import Quality, assess
 from retquant.segmentation.given import read_masks
 from retquant.segmentation.mirror import segment_in_mirror
-from retquant.segmentation.models import models_in_use, segment
+from retquant.segmentation.models import model_for, models_in_use, segment
 from retquant.segmentation.runtime import with_runtime
-from retquant.segmentation.segmentation import Segmentation
+from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.segmentation.single_area import with_single_areas
 from retquant.tables.rows import ImageRows
 from retquant.vessels import VesselGraph, build_graphs
@@ -44,22 +46,35 @@ GRAPHED = ("vessel", "artery", "vein", "large_vessel", "capillary")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Analysis:
-    """Everything that is known of one image."""
+class Picture:
+    """What is known of one picture: a photograph, an angiogram, or another slab of it."""
 
-    record: ImageRecord
-    image: RetinalImage
-    quality: Quality
     segmentation: Segmentation
     anatomy: Anatomy
     graphs: Mapping[str, VesselGraph]
     inputs: MeasureInputs  # what the biomarkers were measured from
     biomarkers: Biomarkers
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Analysis(Picture):
+    """Everything that is known of one image; of an angiogram all but `biomarkers` is of slab 1."""
+
+    record: ImageRecord
+    image: RetinalImage
+    quality: Quality
     seconds: Mapping[str, float]  # stage -> wall time
 
 
-def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> Analysis:
+def analyse(
+    record: ImageRecord, config: RunConfig, *, device: str = "auto", slabs: Sequence[str] | None = None
+) -> Analysis:
     """Read, segment and measure one image.
+
+    Parameters
+    ----------
+    slabs : sequence of str, optional
+        Slabs that the run's columns name, in their order; by default those that the record names.
 
     Raises
     ------
@@ -74,6 +89,44 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
         given = read_masks(record.masks, image.shape)
     with clock.stage("quality"):
         quality = assess(image)
+    with clock.stage("measure"):
+        columns = select_columns(
+            config.biomarkers.include,
+            modality=image.modality,
+            slabs=slabs_in_use([record]) if slabs is None else slabs,
+        )
+    look = partial(_look, record=record, quality=quality, config=config, device=device, clock=clock)
+    first = look(image, given, first_names(columns, image))
+
+    def look_deeper(slab: RetinalImage, names: Sequence[str]) -> Biomarkers:
+        return look(slab, shared_targets(first.segmentation), names).biomarkers
+
+    can_draw = len(image.slab_names) > 1 and model_for(image.modality, config.segmentation) is not None
+    return Analysis(
+        record=record,
+        image=image,
+        quality=quality,
+        segmentation=first.segmentation,
+        anatomy=first.anatomy,
+        graphs=first.graphs,
+        inputs=first.inputs,
+        biomarkers=in_slabs(columns, image, first.biomarkers, look_deeper if can_draw else None),
+        seconds=MappingProxyType(clock.seconds),
+    )
+
+
+def _look(
+    image: RetinalImage,
+    given: Mapping[str, TargetMask],
+    columns: Sequence[str],
+    *,
+    record: ImageRecord,
+    quality: Quality,
+    config: RunConfig,
+    device: str,
+    clock: StageClock,
+) -> Picture:
+    """Segment and measure one picture; `given` targets are taken as they are."""
     with clock.stage("segment"):
         segmentation = segment(image, given, config.segmentation, device=device)
     with clock.stage("graph"):
@@ -83,7 +136,6 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
     with clock.stage("graph"):
         graphs = MappingProxyType(dict(_graphs(image, segmentation, anatomy, config)))
     with clock.stage("measure"):
-        columns = select_columns(config.biomarkers.include, modality=image.modality)
         inputs = _inputs(image, quality, segmentation, anatomy, graphs)
         biomarkers: Biomarkers = measure(inputs, columns)
     if config.biomarkers.uncertainty:
@@ -104,16 +156,8 @@ def analyse(record: ImageRecord, config: RunConfig, *, device: str = "auto") -> 
                 return consistent_labels(image, seen, config)
 
             biomarkers = with_standard_errors(biomarkers, segmentation, again=again, mirrored=mirrored)
-    return Analysis(
-        record=record,
-        image=image,
-        quality=quality,
-        segmentation=segmentation,
-        anatomy=anatomy,
-        graphs=graphs,
-        inputs=inputs,
-        biomarkers=biomarkers,
-        seconds=MappingProxyType(clock.seconds),
+    return Picture(
+        segmentation=segmentation, anatomy=anatomy, graphs=graphs, inputs=inputs, biomarkers=biomarkers
     )
 
 
@@ -186,6 +230,7 @@ class CohortProcess:
 
     config: RunConfig
     device: str = "auto"
+    slabs: tuple[str, ...] = ()  # that the columns of the run's angiograms name
     overlays: bool = False
     masks: bool = False
     probabilities: bool = False
@@ -195,7 +240,7 @@ class CohortProcess:
         from retquant.report.artifacts import pictures
         from retquant.tables.image_rows import to_rows
 
-        analysis = analyse(record, self.config, device=self.device)
+        analysis = analyse(record, self.config, device=self.device, slabs=self.slabs)
         clock = StageClock()
         with clock.stage("pictures"):
             files = pictures(
@@ -292,28 +337,31 @@ def run_cohort(
     OutputError
         The results cannot be written; what is committed stays.
     """
-    from retquant.biomarkers import BIOMARKERS
     from retquant.cohort.run import CohortSettings, Study, run
     from retquant.manifest import Manifest, read_manifest
 
     cohort = manifest if isinstance(manifest, Manifest) else read_manifest(Path(manifest))
     chosen = with_runtime(config or RunConfig(), device)  # the record then tells it
     modalities = {record.modality for record in cohort.records}
-    columns = set().union(*(select_columns(chosen.biomarkers.include, modality=m) for m in modalities))
+    slabs = slabs_in_use(cohort.records)
     study = Study(
         manifest=cohort.path,
         records=cohort.records,
         participants=cohort.participants,
         process=CohortProcess(
-            config=chosen, device=device, overlays=overlays, masks=masks, probabilities=probabilities
+            config=chosen,
+            device=device,
+            slabs=slabs,
+            overlays=overlays,
+            masks=masks,
+            probabilities=probabilities,
         ),
         columns=[
             # what no mask enters, the image's quality, has no error of the segmentation's
             replace(column, has_standard_error=bool(column.targets))
             if chosen.biomarkers.uncertainty
             else column
-            for name, column in BIOMARKERS.items()
-            if name in columns
+            for column in run_columns(chosen.biomarkers.include, modalities=modalities, slabs=slabs)
         ],
         config_digest=chosen.digest(),
         config_toml=chosen.as_toml(),

@@ -40,16 +40,19 @@ def choose_biomarkers(
     AssociationError
         The table holds no biomarker, or none has such a name.
     """
-    registry = _registry()
+    from retquant.biomarkers.slabs import find_column
+
     units: Mapping[str, str] = images.attrs.get("units", {})
     derived: Mapping[str, str] = images.attrs.get("derived_from", {})
     definitions: Mapping[str, str] = images.attrs.get("definitions", {})
     numeric = [
         str(c)
-        for c in images.columns
-        if pd.api.types.is_numeric_dtype(images[c]) and not str(c).endswith("__se")
+        for c, kind in images.dtypes.items()  # a column taken out would be given a copy of all attributes
+        if pd.api.types.is_numeric_dtype(kind) and not str(c).endswith("__se")
     ]
-    known = [name for name in numeric if (name in registry or name in units) and name not in leave_out]
+    known = [
+        name for name in numeric if (name in units or find_column(name) is not None) and name not in leave_out
+    ]
     if not known:
         raise AssociationError(
             "no column is a known biomarker and none has a unit in .attrs['units']",
@@ -63,18 +66,13 @@ def choose_biomarkers(
             where="biomarkers",
             remedy=f"the table has {', '.join(known[:8])}{' …' if len(known) > 8 else ''}",
         )
+    columns = {name: find_column(name) for name in chosen}
     return [
         Tested(
             name=name,
-            unit=str(units.get(name, getattr(registry.get(name), "unit", ""))),
-            definition=str(definitions.get(name, getattr(registry.get(name), "definition", ""))),
-            derived_from=str(derived.get(name, getattr(registry.get(name), "derived_from", None)) or ""),
+            unit=str(units.get(name, getattr(column, "unit", ""))),
+            definition=str(definitions.get(name, getattr(column, "definition", ""))),
+            derived_from=str(derived.get(name, getattr(column, "derived_from", None)) or ""),
         )
-        for name in chosen
+        for name, column in columns.items()
     ]
-
-
-def _registry() -> Mapping[str, object]:
-    from retquant.biomarkers.registry import BIOMARKERS
-
-    return BIOMARKERS

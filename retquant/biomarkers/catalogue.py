@@ -16,6 +16,7 @@ from retquant.biomarkers.gates import gates, needed_text
 from retquant.biomarkers.grammar import VOCABULARY
 from retquant.biomarkers.measurement import REASONS
 from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS, FAMILIES
+from retquant.biomarkers.slabs import SLAB_TEXT
 
 _INTRODUCTION = """# Biomarkers
 
@@ -28,6 +29,12 @@ A column is called `<structure>_<biomarker>[_<statistic>][_<region>][_<sector>][
 rings of 0.5, 1.5 and 3.0 mm radius about the fovea; halves are taken along the line from disc to fovea, on the
 person's own temporal and nasal side. A region of which too little is visible gives no value; the share needed is
 listed. Lengths need a scale; where there is none they are missing and never in pixels.
+
+Where a manifest names the slabs of its angiograms (`slab_1_name`, …), each column of angiograms but `faz_*` and
+`quality_*` stands once a slab, as `capillary_area_density_field_dvc`, with the definition, unit and version of the
+column listed here, and not without a slab; for photographs, names stay as they are. The slabs are:
+
+{slabs}.
 """
 _HEADINGS = {
     "density": "Density",
@@ -56,7 +63,7 @@ _HEADINGS = {
 
 def catalogue() -> str:
     """The catalogue of all built-in biomarkers as Markdown."""
-    parts = [_INTRODUCTION]
+    parts = [_INTRODUCTION.format(slabs="; ".join(f"`{name}` {text}" for name, text in SLAB_TEXT.items()))]
     for family in FAMILIES:
         parts.append(f"## {_HEADINGS[family]}\n")
         parts += [_entry(definition) for definition in _built_in() if definition.family == family]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import translate
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,9 +11,9 @@ from retquant.anatomy.anatomy import Anatomy
 from retquant.biomarkers.definition import Column, Definition
 from retquant.biomarkers.measurement import Measurement, missing
 from retquant.biomarkers.registry import BIOMARKERS, DEFINITIONS
+from retquant.biomarkers.slabs import select_columns
 from retquant.biomarkers.statistics import Sample
 from retquant.biomarkers.workspace import MeasureInputs, Workspace
-from retquant.errors import ConfigError
 
 GRAPHED = ("vessel", "artery", "vein", "large_vessel", "capillary")
 """Targets that are measured along their centre lines; the others are areas and have no graph."""
@@ -48,20 +46,6 @@ def measure(inputs: MeasureInputs, columns: Sequence[str] | None = None) -> dict
         measured[name] = _measured(column, made[place])
     workspace.close()
     return measured
-
-
-def select_columns(patterns: Iterable[str], *, modality: str) -> list[str]:
-    """Names of the columns that match a glob and apply to a modality, in the order of the registry."""
-    found: set[str] = set()
-    for pattern in patterns:
-        matches = re.compile(translate(pattern)).match
-        named = [name for name in BIOMARKERS if matches(name)]
-        if not named:
-            raise ConfigError(
-                f"no biomarker is called {pattern!r}", where="columns", remedy="retquant biomarkers list"
-            )
-        found.update(named)
-    return [name for name, column in BIOMARKERS.items() if name in found and modality in column.modalities]
 
 
 def _made(column: Column, workspace: Workspace) -> Measurement | Sample:

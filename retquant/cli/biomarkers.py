@@ -19,13 +19,14 @@ def list_(
     match: Annotated[str, typer.Argument(help="Glob over the names, such as 'artery_*'.")] = "*",
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """List the columns of the biomarker table with their units."""
+    """List the columns of the biomarker table with their units; those of a slab where only they match."""
     from fnmatch import fnmatchcase
 
-    from retquant.biomarkers import BIOMARKERS
+    from retquant.biomarkers import BIOMARKERS, slab_columns
     from retquant.cli.outcome import say_json
 
     chosen = [column for name, column in BIOMARKERS.items() if fnmatchcase(name, match)]
+    chosen = chosen or [column for column in slab_columns() if fnmatchcase(column.name, match)]
     if as_json:
         say_json([_as_dict(column) for column in chosen])
         return
@@ -41,19 +42,20 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Show one biomarker's definition, unit, region rule and source."""
-    from retquant.biomarkers import BIOMARKERS
+    from retquant.biomarkers import BIOMARKERS, find_column
     from retquant.biomarkers.gates import gates, needed_text
     from retquant.cli.outcome import say_json
 
-    if name not in BIOMARKERS:
+    column = find_column(name)
+    if column is None:
         from difflib import get_close_matches
 
         near = get_close_matches(name, list(BIOMARKERS), n=3, cutoff=0.5)
         raise ConfigError(
             f"there is no biomarker {name!r}", remedy=", ".join(near) if near else "retquant biomarkers list"
         )
-    facts = _as_dict(BIOMARKERS[name])
-    needed = gates().get(BIOMARKERS[name].definition_id, {})
+    facts = _as_dict(column)
+    needed = gates().get(column.definition_id, {})
     if needed:
         facts["needs_quality"] = tuple(needed_text(measure, level) for measure, level in needed.items())
     if as_json:

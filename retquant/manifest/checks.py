@@ -222,6 +222,39 @@ def slab_name_faults(
             )
 
 
+def unnamed_scan_faults(
+    modalities: Sequence[str | None],
+    names: Mapping[int, Sequence[str | None]],
+    slabs: Mapping[int, Sequence[object]],
+    rows: Sequence[int],
+) -> Iterator[Fault]:
+    """Slabs of all angiograms of a manifest are named, or of none: their columns carry the names.
+
+    Parameters
+    ----------
+    modalities : sequence of str
+        Of each row.
+    names, slabs : mapping
+        Number of a slab -> its name, or its file, in each row.
+    """
+    scans = [index for index, modality in enumerate(modalities) if modality == "octa"]
+    if not any(column[index] for column in names.values() for index in scans):
+        return
+    for index in scans:
+        numbers = [1, *(number for number, files in sorted(slabs.items()) if files[index] is not None)]
+        if not slabs and any(column[index] for column in names.values()):
+            continue  # slabs within one file are as many as are named
+        for number in numbers:
+            if number not in names or names[number][index] is None:
+                yield Fault(
+                    row=rows[index],
+                    column=f"slab_{number}_name",
+                    problem="is empty, and other slabs of this manifest's angiograms are named",
+                    remedy="Name the slabs of all angiograms, or of none: each slab has columns of its own.",
+                )
+                break
+
+
 def _translate(
     name: str,
     cells: pa.ChunkedArray,

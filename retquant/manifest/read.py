@@ -19,6 +19,7 @@ from retquant.manifest.checks import (
     slab_faults,
     slab_name_faults,
     unknown_masks,
+    unnamed_scan_faults,
 )
 from retquant.manifest.columns import IDENTIFYING, NUMBERS, OF_THE_EYE, USUAL_MODALITY
 from retquant.manifest.faults import Fault, refuse
@@ -86,6 +87,11 @@ def read_manifest(
     faults = list(sheet.faults)
     values = _checked(sheet, faults)
     values |= _located(sheet, bounds, faults)
+    told = {(fault.row, fault.column) for fault in faults}
+    unnamed = unnamed_scan_faults(
+        values["modality"], _numbered(values, "_name"), _numbered(values), sheet.rows
+    )
+    faults += (fault for fault in unnamed if (fault.row, fault.column) not in told)
     cells = sheet.text["image"].to_pylist()
     given = values["image_id"]
     faults += id_faults(given, values["image"], sheet.rows)
@@ -100,6 +106,12 @@ def read_manifest(
         covariates=tuple(sheet.labels),
         notes=sheet.notes,
     )
+
+
+def _numbered(values: Values, ending: str = "") -> dict[int, Sequence[Any]]:
+    """Number of a slab -> the column of that slab's files, or names."""
+    found = {re.fullmatch(rf"slab_([0-9]+){ending}", name): cells for name, cells in values.items()}
+    return {int(match[1]): cells for match, cells in found.items() if match is not None}
 
 
 def _no_image(sheet: Sheet) -> Fault:

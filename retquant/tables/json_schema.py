@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from retquant.biomarkers.grammar import SLABS
 from retquant.tables.schemas import (
     DICTIONARY,
     IMAGE_ID,
@@ -87,10 +88,15 @@ def _biomarkers_schema(columns: Iterable[BiomarkerColumn]) -> dict[str, Any]:
             }
     return schema | {
         "patternProperties": {
+            f"_({'|'.join(SLABS)})$": {
+                "type": ["number", "null"],
+                "description": "The column named before it, in the slab that its last word names. In a run whose"
+                " manifest names slabs, columns of angiograms but `faz_*` and `quality_*` stand once a slab.",
+            },
             "__se$": {
                 "type": ["number", "null"],
                 "description": "Standard error of the column named before it. In a run with the setting"
                 " `uncertainty` every column that a mask enters has one.",
-            }
+            },
         }
     }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from retquant.biomarkers import BIOMARKERS
+from retquant.biomarkers import find_column
 
 FIRST = "cfp"
 """Modality whose values stand where two have a biomarker."""
@@ -32,8 +32,8 @@ def of_one_modality(table: pd.DataFrame, biomarkers: Sequence[str]) -> tuple[pd.
     shared = [
         name
         for name in biomarkers
-        if name.removesuffix("__se") in BIOMARKERS
-        and len(BIOMARKERS[name.removesuffix("__se")].modalities) > 1
+        if (column := find_column(name.removesuffix("__se"))) is not None
+        and len(column.modalities) > 1
         and table.loc[first, name].notna().any()
         and table.loc[~first, name].notna().any()
     ]

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from retquant.biomarkers import BIOMARKERS
+from retquant.biomarkers.grammar import SLABS
 from retquant.cli import app
 from retquant.errors import ConfigError, ModelError
 from retquant.segmentation.bundles import list_bundles
@@ -57,6 +58,15 @@ def test_biomarkers_are_listed_with_their_units() -> None:
 def test_the_json_list_holds_every_biomarker() -> None:
     listed = json.loads(run(app, ["biomarkers", "list", "--json"]).stdout)
     assert {entry["name"] for entry in listed} == set(BIOMARKERS)
+
+
+def test_columns_of_a_slab_are_shown_and_listed_by_their_names() -> None:
+    shown = json.loads(run(app, ["biomarkers", "show", "capillary_flux_field_opl_bm", "--json"]).stdout)
+    assert (shown["slab"], shown["definition_id"]) == ("opl_bm", "flux")
+    listed = run(app, ["biomarkers", "list", "capillary_flux_field_*"]).stdout.split()
+    assert listed[::2] == [f"capillary_flux_field_{slab}" for slab in SLABS]
+    with pytest.raises(ConfigError, match="faz_area_svc"):
+        run(app, ["biomarkers", "show", "faz_area_svc"], catch_exceptions=False)
 
 
 def test_showing_a_biomarker_gives_unit_definition_and_source() -> None:

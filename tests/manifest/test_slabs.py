@@ -65,3 +65,32 @@ def test_of_planes_in_one_file_all_are_named_or_none(tmp_path: Path) -> None:
 def test_a_column_of_an_absurd_number_is_one_fault(tmp_path: Path) -> None:
     found = faults(tmp_path, "image,slab_999999999_name\na.tif,dvc\n")
     assert [fault.column for fault in found] == ["slab_999999999_name"]
+
+
+def test_where_slabs_of_one_angiogram_are_named_those_of_all_are(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path,
+        "image,modality,slab_2,slab_1_name,slab_2_name\n"
+        "a.png,octa,b.png,svc,dvc\nc.png,octa,d.png,,dvc\ne.png,octa,f.png,svc,\ng.png,octa,,,\nh.png,cfp,,,\n",
+    )
+    assert [(fault.row, fault.column) for fault in found] == [
+        (3, "slab_1_name"),
+        (4, "slab_2_name"),
+        (5, "slab_1_name"),
+    ]
+    assert "Name the slabs of all angiograms, or of none" in found[0].remedy
+
+
+def test_a_scan_whose_planes_are_unnamed_is_told_once(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, "image,modality,slab_1_name,slab_2_name\na.tif,octa,svc,dvc\nb.tif,octa,,\n")
+    assert (fault.row, fault.column) == (3, "slab_1_name")
+    (fault,) = faults(tmp_path, "image,modality,slab_1_name\na.tif,octa,svc\nb.tif,octa,choroid\n")
+    assert fault.problem == "is no slab"
+
+
+def test_slabs_may_all_be_unnamed_and_names_of_photographs_ask_for_none(tmp_path: Path) -> None:
+    first, second = records(
+        tmp_path, "image,modality,slab_2,slab_1_name\na.png,octa,b.png,\nc.png,cfp,,svc\n"
+    )
+    assert (first.slab_names, len(first.slabs)) == ((), 1)
+    assert second.modality == "cfp"
