@@ -163,7 +163,8 @@ FAMILIES = (
         kind="slab",
         pattern=r"^slab_[1-9][0-9]*_name$",
         meaning="Name of a slab: svc (superficial), icp (intermediate), dvc (deep), full, ilm_opl or opl_bm, in "
-        "slab_1_name, slab_2_name, … Slabs without a column of their own are the pages, planes or channels of image.",
+        "slab_1_name, slab_2_name, … Slabs without a column of their own are the pages, planes or channels of image. "
+        "Slabs of all angiograms are named, or of none; columns of results carry the names.",
     ),
     Column(
         name="<target>_mask",
