@@ -195,12 +195,17 @@ def test_slabs_of_unlike_size_are_refused(scan: ImageRecord, tmp_path: Path) -> 
         analyse(replace(scan, slabs=(tmp_path / "cut.png",)), NO_MODEL)
 
 
-def test_the_picture_of_a_slab_is_that_slab_s_pixels(scan: ImageRecord) -> None:
-    image = read_record(scan, settings=NO_MODEL.images)
-    deep = slab_image(image, "dvc")
-    assert deep is not None
-    assert np.array_equal(deep.pixels[..., 1], np.asarray(Image.open(scan.slabs[0])))
-    assert slab_image(image, "icp") is None
+def test_the_picture_of_a_slab_is_that_slab_s_pixels_from_files_or_pages(
+    scan: ImageRecord, tmp_path: Path
+) -> None:
+    planes = [Image.open(path) for path in (scan.image, *scan.slabs)]
+    planes[0].save(tmp_path / "pages.tif", save_all=True, append_images=planes[1:])
+    for record in (scan, replace(scan, image=tmp_path / "pages.tif", slabs=())):
+        image = read_record(record, settings=NO_MODEL.images)
+        deep = slab_image(image, "dvc")
+        assert deep is not None
+        assert np.array_equal(deep.pixels[..., 1], np.asarray(planes[1]))
+        assert slab_image(image, "icp") is None
 
 
 @pytest.fixture(scope="module")
