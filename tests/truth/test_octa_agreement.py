@@ -164,7 +164,7 @@ def test_the_page_has_bias_and_limits_by_way_and_says_what_is_missing() -> None:
     spread = 1.96 * 0.01
     row = f"| `faz_area` | mm2 | 0.3 | 0.02 | {0.02 - spread:.4g} | {0.02 + spread:.4g} | +6.67 |"
     assert row in text.split("## 3 mm, through `net` (weights 0123abcd)")[1]
-    assert "`artery_area_density_parafovea_nasal` 3 × `target_absent`" in text
+    assert "Missing with `target_absent`, retinas: `artery_area_density_parafovea_nasal` 3." in text
     assert "3.0 % (3 mm)" in text
 
 
