@@ -116,10 +116,30 @@ def _learned_from(recipe: TrainingRecipe, root: Path) -> tuple[TrainingData, ...
             )
     for name in dict.fromkeys(earlier):
         bundle = read_bundle(name)
-        data += [
-            d.model_copy(update={"name": f"{d.name} (by way of {bundle.name})"}) for d in bundle.training_data
-        ]
-    return tuple(data)
+        data += [_by_way_of(bundle.name, d) for d in bundle.training_data]
+    return told_once(data)
+
+
+WAY = " (by way of "
+
+
+def _by_way_of(name: str, data: TrainingData) -> TrainingData:
+    return data if WAY in data.name else data.model_copy(update={"name": f"{data.name}{WAY}{name})"})
+
+
+def told_once(data: Sequence[TrainingData]) -> tuple[TrainingData, ...]:
+    """Each data set once: what an earlier bundle learned from a set is left out where the same is said before."""
+    told: list[TrainingData] = []
+    for found in data:
+        same = (d for d in told if d.name.split(WAY)[0] == found.name.split(WAY)[0])
+        if not any(
+            set(found.targets) <= set(d.targets)
+            and (found.licence, found.images, found.validation_persons)
+            == (d.licence, d.images, d.validation_persons)
+            for d in same
+        ):
+            told.append(found)
+    return tuple(told)
 
 
 def _describe(dataset: DatasetRecipe, root: Path) -> TrainingData:

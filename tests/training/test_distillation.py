@@ -154,7 +154,7 @@ def test_a_student_learns_what_only_its_teacher_knows_and_its_card_says_of_whom(
     assert bias > -2.0 + 4 * 0.005
 
     bundle = write_bundle(whole.network, recipe, root=root, folder=tmp_path / "bundle")
-    assert [d.name for d in bundle.training_data] == ["Toy", "Wild", "Toy (by way of toy-teacher)"]
+    assert [d.name for d in bundle.training_data] == ["Toy", "Wild"]
     assert bundle.training_data[1].images == 3
     assert not bundle.is_open  # the unlabelled images are for research use
 
