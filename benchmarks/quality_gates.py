@@ -92,12 +92,9 @@ BORROWED = {
     "calibre": (
         *(f"{s}_{w}" for s in ("crae", "crve", "avr") for w in ("knudtson", "knudtson_n4", "hubbard")),
         "av_nicking",
-        "calibre_profile",
-        *(
-            f"{s}_{w}_profile"
-            for s in ("crae", "crve", "avr")
-            for w in ("knudtson", "knudtson_n4", "hubbard")
-        ),
+    ),
+    "calibre_profile": tuple(
+        f"{s}_{w}_profile" for s in ("crae", "crve", "avr") for w in ("knudtson", "knudtson_n4", "hubbard")
     ),
     "calibre_cv": ("focal_narrowing",),
     "branch_points": ("strahler_order", "horton_branching_ratio", "horton_length_ratio", "tree_asymmetry"),

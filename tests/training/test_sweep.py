@@ -38,6 +38,7 @@ def result(trial: Trial, dice: float) -> Outcome:
         "target": "vessel",
         "hand": "toy",
         "images": 3,
+        "mirrors": False,
         "dice": dice,
         "dice_sd": 0.2,
     }
