@@ -50,16 +50,16 @@ KINDS = (
     ),
     Kind(
         name="all-random",
-        says="the same network from random weights, every weight trained, batch normalisation kept",
+        says="as `lora-random`, every weight trained, batch normalisation kept",
         pretrained=False,
         branch=True,
         trains_encoder=True,
         rate_decoder=8e-4,
     ),
     Kind(name="decoder", says="encoder as published, decoder alone"),
-    Kind(name="decoder-branch", says="the same with full-resolution branch", branch=True),
-    Kind(name="decoder-fusion", says="decoder with fused convolutional features", fusion=True),
-    Kind(name="decoder-fusion-branch", says="decoder with both", fusion=True, branch=True),
+    Kind(name="decoder-branch", says="as `decoder`, with the full-resolution branch", branch=True),
+    Kind(name="decoder-fusion", says="as `decoder`, with fused convolutional features", fusion=True),
+    Kind(name="decoder-fusion-branch", says="as `decoder`, with both", fusion=True, branch=True),
     Kind(name="lora-plain", says="as `lora`, without the branch", lora_rank=8),
 )
 
