@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.accuracy_pages import table
-from benchmarks.foundation_worth import read_lines
+from benchmarks.foundation_worth import mean_and_spread, read_lines
 from retquant.config import RunConfig
 from retquant.pipeline import consistent_labels
 from retquant.segmentation.segmenter import load_segmenter
@@ -153,11 +153,7 @@ def page(lines: Sequence[Mapping[str, Any]]) -> str:
 def spread(figures: Sequence[Mapping[str, Mapping[str, float]]], target: str, name: str) -> str:
     """Mean and standard deviation over runs, as text."""
     values = [f[target][name] for f in figures if name in f.get(target, {})]
-    digits = 4 if name == "auc" else 3
-    if not values:
-        return "–"
-    mean = f"{np.mean(values):.{digits}f}"
-    return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
+    return mean_and_spread(values, digits=4 if name == "auc" else 3) if values else "–"
 
 
 def main() -> None:

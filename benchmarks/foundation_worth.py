@@ -250,14 +250,17 @@ def _figures(kinds: Sequence[Kind], lines: Sequence[Mapping[str, Any]]) -> str:
     for kind in kinds:
         own = [line["figures"] for line in lines if line["kind"] == kind.name]
         if own:
-            cells = [_spread([f[camera][figure] for f in own]) for camera in cameras for figure in FIGURES]
+            cells = [
+                mean_and_spread([f[camera][figure] for f in own]) for camera in cameras for figure in FIGURES
+            ]
             rows.append([f"`{kind.name}`", str(len(own)), *cells])
     return table(header, rows)
 
 
-def _spread(values: Sequence[float]) -> str:
-    mean = f"{np.mean(values):.3f}"
-    return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.3f}"
+def mean_and_spread(values: Sequence[float], digits: int = 3) -> str:
+    """Mean over runs as text, with their standard deviation where there are two."""
+    mean = f"{np.mean(values):.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
 
 
 def main() -> None:
