@@ -35,6 +35,7 @@ class AngiogramStyle:
     psf_um: float = 6.0  # Gaussian sigma of the beam; full width at half height 14 um
     defocus_um: float = 0.0  # further blur, added in quadrature
     deep: float = 0.3  # strength of the capillary net below that shines through
+    free_zone: float = 0.5  # share of that net missing beside large arteries
     speckle: float = 0.7  # share of the signal that speckle takes at most
     speckle_px: float = 0.52  # Gaussian sigma in samples: neighbours share speckle
     floor: float = 0.045  # noise where nothing flows
@@ -59,6 +60,7 @@ class AngiogramStyle:
             deep=float(rng.uniform(0.3, 0.42)),
             speckle_px=0.52 if near == 3 else 0.64,
             vignetting=float(rng.uniform(0.05, 0.2)),
+            free_zone=float(rng.uniform(0.3, 0.7)),
         )
         return look.with_artefacts(rng, field_mm) if artefacts else look
 

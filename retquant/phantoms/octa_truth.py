@@ -92,7 +92,7 @@ def line_truth(graph: OctaGraph, faz: Polygon, regions: Regions) -> dict[str, fl
 
 
 def _counts(graph: OctaGraph) -> dict[str, float]:
-    """How many nodes of the field join three vessels or end one, and how often vessels cross."""
+    """How many nodes of the field join three vessels or are seen to end one, and how often vessels cross."""
     figures: dict[str, float] = {}
     is_cut = np.isin(graph.node_type, [NODE_TYPES.index("root"), NODE_TYPES.index("border")])
     edges_at = np.repeat(np.arange(len(graph)), 2)
@@ -102,11 +102,36 @@ def _counts(graph: OctaGraph) -> dict[str, float]:
         degree = np.bincount(graph.nodes.ravel()[chosen[edges_at]], minlength=len(graph.node_type))
         figures |= {
             f"{structure}_branch_points_field": float(np.count_nonzero(degree >= 3)),
-            f"{structure}_end_points_field": float(np.count_nonzero((degree == 1) & ~is_cut)),
+            f"{structure}_end_points_field": float(
+                len(_seen_ends(graph, chosen, np.flatnonzero((degree == 1) & ~is_cut)))
+            ),
             f"{structure}_border_ends_field": float(np.count_nonzero((degree == 1) & is_cut)),
             f"{structure}_crossings_field": float(np.count_nonzero(chosen[crossing].all(axis=1))),
         }
     return figures
+
+
+def _seen_ends(graph: OctaGraph, chosen: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Those of the nodes `ends` that lie within no other chosen vessel, where nothing in a projection shows them."""
+    from scipy.spatial import cKDTree
+
+    runs = np.flatnonzero(chosen[graph.edge_of_run])
+    if not len(runs) or not len(ends):
+        return ends
+    start, stop = graph.points[graph.run_start[runs]], graph.points[graph.run_start[runs] + 1]
+    edge = graph.edge_of_run[runs]
+    reach = float(graph.radius[edge].max() + graph.run_length[runs].max())
+    near = cKDTree((start + stop) / 2).query_ball_point(graph.node_position[ends], reach)
+    seen = []
+    for node, candidates in zip(ends, near, strict=True):
+        others = np.array([k for k in candidates if node not in graph.nodes[edge[k]]], dtype=int)
+        along = stop[others] - start[others]
+        to_end = graph.node_position[node] - start[others]
+        share = np.clip((to_end * along).sum(axis=1) / np.maximum((along**2).sum(axis=1), 1e-18), 0, 1)
+        away = np.hypot(*(to_end - share[:, None] * along).T)
+        if not (away < graph.radius[edge[others]]).any():
+            seen.append(node)
+    return np.array(seen, dtype=int)
 
 
 def _zone(faz: Polygon) -> dict[str, float]:
