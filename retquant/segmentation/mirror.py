@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -12,20 +11,20 @@ from retquant.images.retinal_image import RetinalImage
 from retquant.segmentation.segmentation import Segmentation
 
 
-def segment_in_mirror(
-    segmenter: Callable[[RetinalImage], Segmentation], image: RetinalImage, axis: int
-) -> Segmentation:
-    """What `segmenter` gives of the image mirrored along `axis` (0: up and down), turned back to the image's pixels."""
+def mirrored(image: RetinalImage, axis: int) -> RetinalImage:
+    """The image mirrored along `axis` (0: up and down), as a model is shown it."""
     center = list(image.field.center)
     center[axis] = image.shape[axis] - 1 - center[axis]
-    seen = segmenter(
-        replace(
-            image,
-            pixels=np.ascontiguousarray(np.flip(image.pixels, axis)),
-            fov=np.ascontiguousarray(np.flip(image.fov, axis)),
-            field=replace(image.field, center=(center[0], center[1])),
-        )
+    return replace(
+        image,
+        pixels=np.ascontiguousarray(np.flip(image.pixels, axis)),
+        fov=np.ascontiguousarray(np.flip(image.fov, axis)),
+        field=replace(image.field, center=(center[0], center[1])),
     )
+
+
+def turned_back(seen: Segmentation, axis: int) -> Segmentation:
+    """What was found in the image mirrored along `axis`, in the image's own pixels."""
     return Segmentation(
         targets=MappingProxyType(
             {

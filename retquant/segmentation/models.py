@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from retquant.config import SegmentationSettings
 from retquant.errors import ModelError, SegmentationError
-from retquant.images import RetinalImage
 from retquant.segmentation.bundles import Bundle, read_bundle
-from retquant.segmentation.segmentation import Segmentation, TargetMask
+
+if TYPE_CHECKING:
+    from retquant.segmentation.segmenter import Segmenter
+
+_loading = threading.Lock()  # threads of a worker share one copy of a model
 
 
-def segment(
-    image: RetinalImage,
-    given: Mapping[str, TargetMask],
-    settings: SegmentationSettings,
-    *,
-    device: str = "auto",
-) -> Segmentation:
-    """Masks of all targets: given ones as they are, the others from the modality's model, not run for nothing.
+def wants_model(modality: str, given: Collection[str], settings: SegmentationSettings) -> bool:
+    """Whether a model has anything to draw beside the targets that are given.
 
     Raises
     ------
     SegmentationError
-        No model is set for the image's modality, and no mask was given.
+        No model is set for the modality, and no mask was given.
     """
-    bundle = model_for(image.modality, settings)
+    bundle = model_for(modality, settings)
     if bundle is None and not given:
         raise SegmentationError(
-            f"no model is set for {image.modality} images",
+            f"no model is set for {modality} images",
             remedy="give masks in the manifest (large_vessel_mask, faz_mask, …), or a model that segments them",
         )
-    if bundle is None or set(bundle.targets) <= set(given):
-        return Segmentation(targets=MappingProxyType(dict(given)))
+    return bundle is not None and not set(bundle.targets) <= set(given)
+
+
+def segmenter_for(modality: str, settings: SegmentationSettings, *, device: str = "auto") -> Segmenter:
+    """The model of a modality, loaded; one copy a process.
+
+    Raises
+    ------
+    ModelError
+        None is set, or it is missing or damaged.
+    """
     from retquant.segmentation.segmenter import load_segmenter
 
-    segmenter = load_segmenter(
-        _name(image.modality, settings) or bundle.name,
-        device=device,
-        precision=settings.precision,
-        hand=settings.hand if image.modality == "cfp" else None,
-        runtime=settings.runtime,
-        mirrors=settings.mirrors,
-    )
-    return Segmentation(targets=MappingProxyType({**segmenter(image).targets, **given}))
+    name = _name(modality, settings)
+    if name is None:
+        raise ModelError(f"no model is set for {modality} images", remedy="name one with --model")
+    with _loading:
+        return load_segmenter(
+            name,
+            device=device,
+            precision=settings.precision,
+            hand=settings.hand if modality == "cfp" else None,
+            runtime=settings.runtime,
+            mirrors=settings.mirrors,
+        )
 
 
 def models_in_use(settings: SegmentationSettings, modalities: Collection[str]) -> list[Bundle]:

@@ -6,6 +6,7 @@ A network on a foundation model works in tiles; the compact network takes the wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from retquant.errors import ModelError
 from retquant.segmentation.compact import GLANCE_SHRINK, CompactNetwork
 from retquant.segmentation.prompts import Prompts
 from retquant.segmentation.tiling import blend, tile_corners
-from retquant.segmentation.working_image import field_colour, frame_of, glance_of, local_contrast
+from retquant.segmentation.working_image import Frame, field_colour, frame_of, glance_of, local_contrast
 
 if TYPE_CHECKING:
     from retquant.segmentation.build import Network
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (1,), (0,), (0, 1))
 """Axes along which a field is mirrored: itself, left and right, up and down, both."""
+
+AT_ONCE = 8
+"""Fields that a GPU takes in one pass."""
 
 OVERLAP_PX = 64  # of neighbouring tiles; 640 px across the field is then 3x3 tiles of 256 exactly
 
@@ -57,6 +61,42 @@ def predict_field(
     ------
     target name, (H, W) float32; 0 outside the field of view
     """
+    seen = prepared(network, pixels, fov, working_px=working_px)
+    logits = [
+        frame_logits(network, contrast, glance, hand=hand, precision=precision, session=session)
+        for contrast, glance in seen.turned(mirrors=mirrors)
+    ]
+    yield from seen.answer(network.spec.targets, logits, temperatures)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Prepared:
+    """An image in the working frame, as a network wants it, and the way back. S: the frame's side."""
+
+    frame: Frame
+    fov: np.ndarray  # (H, W) bool, of the image
+    contrast: np.ndarray  # (S, S, 3) float32
+    glance: np.ndarray | None  # (g, g, 6) float32, for the compact network
+
+    def turned(self, *, mirrors: bool) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """What the network is shown: the field and, with `mirrors`, its three mirror images."""
+        for axes in MIRRORS if mirrors else MIRRORS[:1]:
+            yield np.flip(self.contrast, axes), None if self.glance is None else np.flip(self.glance, axes)
+
+    def answer(
+        self, targets: Sequence[str], logits: Sequence[np.ndarray], temperatures: Sequence[float] | None
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Target and (H, W) float32 probability, of the (T, S, S) logits of each turn."""
+        probability = np.zeros(logits[0].shape, np.float32)
+        for axes, found in zip(MIRRORS, logits, strict=False):
+            back = tuple(axis + 1 for axis in axes)
+            probability += np.flip(to_probability(found, temperatures), back) / len(logits)
+        for index, target in enumerate(targets):
+            yield target, np.clip(self.frame.paste(probability[index]), 0, 1) * self.fov
+
+
+def prepared(network: Network, pixels: np.ndarray, fov: np.ndarray, *, working_px: int) -> Prepared:
+    """An (H, W, 3) uint8 image with its (H, W) field of view, in the working frame."""
     frame = frame_of(fov, working_px)
     field = frame.cut(fov) >= 0.5
     cut = frame.cut(pixels)
@@ -64,16 +104,7 @@ def predict_field(
     glance = None
     if isinstance(network, CompactNetwork):
         glance = glance_of(contrast, field_colour(cut, field), GLANCE_SHRINK)
-    probability = np.zeros((len(network.spec.targets), *field.shape), np.float32)
-    turns = MIRRORS if mirrors else MIRRORS[:1]
-    for axes in turns:
-        seen, overview = (None if part is None else np.flip(part, axes) for part in (contrast, glance))
-        assert seen is not None
-        logits = frame_logits(network, seen, overview, hand=hand, precision=precision, session=session)
-        back = tuple(axis + 1 for axis in axes)
-        probability += np.flip(to_probability(logits, temperatures), back) / len(turns)
-    for index, target in enumerate(network.spec.targets):
-        yield target, np.clip(frame.paste(probability[index]), 0, 1) * fov
+    return Prepared(frame=frame, fov=fov, contrast=contrast, glance=glance)
 
 
 def predict_at(
@@ -153,23 +184,53 @@ def frame_logits(
     glance : (g, g, 6) float32, which the compact network wants
     session : the network in OpenVINO, to run in its place
     """
-    size = len(contrast)
-    if isinstance(network, CompactNetwork):
-        if glance is None:
-            raise ModelError("the compact network needs a glance at the whole field", remedy="give `glance`")
-        if session is not None:
-            logits = session(_channels_first(contrast), hand, _channels_first(glance))[0]
-        else:
-            logits = _whole_field(network, contrast, glance, hand=hand, precision=precision)
+    return frames_logits(network, [(contrast, glance)], hand=hand, precision=precision, session=session)[0]
+
+
+def frames_logits(
+    network: Network,
+    fields: Sequence[tuple[np.ndarray, np.ndarray | None]],
+    *,
+    hand: int,
+    precision: str = "float32",
+    session: Session | None = None,
+) -> list[np.ndarray]:
+    """What `frame_logits` gives of each of several fields of one size, of any images.
+
+    A GPU takes `AT_ONCE` fields in one pass, always as many: places that are left over are filled with zeros, so that
+    a result does not depend on how many others there were. A CPU takes one at a time, which is fastest there.
+    """
+    if not isinstance(network, CompactNetwork):
+        return [
+            _in_tiles(network, seen, hand=hand, precision=precision, session=session) for seen, _ in fields
+        ]
+    pairs = [(seen, _required(glance)) for seen, glance in fields]
+    if session is not None:
+        return [session(_channels_first(seen), hand, _channels_first(glance))[0] for seen, glance in pairs]
+    batch = AT_ONCE if next(network.parameters()).device.type == "cuda" else 1
+    found: list[np.ndarray] = []
+    for first in range(0, len(pairs), batch):
+        found += _whole_fields(network, pairs[first : first + batch], batch, hand=hand, precision=precision)
+    return found
+
+
+def _required(glance: np.ndarray | None) -> np.ndarray:
+    if glance is None:
+        raise ModelError("the compact network needs a glance at the whole field", remedy="give `glance`")
+    return glance
+
+
+def _in_tiles(
+    network: SamNetwork, contrast: np.ndarray, *, hand: int, precision: str, session: Session | None
+) -> np.ndarray:
+    """(T, S, S) float32 logits, put together from overlapping tiles."""
+    corners = tile_corners(len(contrast), network.tile_px, OVERLAP_PX)
+    if session is not None:
+        cuts = (contrast[r : r + network.tile_px, c : c + network.tile_px] for r, c in corners)
+        tiles = np.concatenate([session(_channels_first(cut), hand) for cut in cuts])
     else:
-        corners = tile_corners(size, network.tile_px, OVERLAP_PX)
-        if session is not None:
-            cuts = (contrast[r : r + network.tile_px, c : c + network.tile_px] for r, c in corners)
-            tiles = np.concatenate([session(_channels_first(cut), hand) for cut in cuts])
-        else:
-            tiles = _forward(network, contrast, corners, hand=hand, precision=precision)
-        logits = blend(tiles, corners, size)
-    return logits
+        tiles = _forward(network, contrast, corners, hand=hand, precision=precision)
+    return blend(tiles, corners, len(contrast))
 
 
 def _channels_first(array: np.ndarray) -> np.ndarray:
@@ -177,24 +238,31 @@ def _channels_first(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array.transpose(2, 0, 1))[None]
 
 
-def _whole_field(
-    network: CompactNetwork, contrast: np.ndarray, glance: np.ndarray, *, hand: int, precision: str
-) -> np.ndarray:
-    """(T, S, S) float32 logits, all in one pass."""
+def _whole_fields(
+    network: CompactNetwork,
+    fields: Sequence[tuple[np.ndarray, np.ndarray]],
+    batch: int,
+    *,
+    hand: int,
+    precision: str,
+) -> list[np.ndarray]:
+    """(T, S, S) float32 logits of each field, all in one pass of a batch that is always as large."""
     device = next(network.parameters()).device
 
-    def tensor(array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(_channels_first(array)).to(device, memory_format=torch.channels_last)
+    def tensor(arrays: Sequence[np.ndarray]) -> torch.Tensor:
+        stack = np.zeros((batch, *arrays[0].transpose(2, 0, 1).shape), np.float32)
+        for place, array in zip(stack, arrays, strict=False):
+            place[:] = array.transpose(2, 0, 1)
+        return torch.from_numpy(stack).to(device, memory_format=torch.channels_last)
 
     with torch.inference_mode(), _autocast(device.type, precision):
         logits, _ = network(
-            tensor(contrast),
-            torch.tensor([hand], device=device),
-            tensor(glance),
-            torch.zeros(1, 2, device=device),
+            tensor([contrast for contrast, _ in fields]),
+            torch.full((batch,), hand, device=device),
+            tensor([glance for _, glance in fields]),
+            torch.zeros(batch, 2, device=device),
         )
-    found: np.ndarray = logits[0].float().cpu().numpy()
-    return found
+    return list(logits[: len(fields)].float().cpu().numpy())
 
 
 def _forward(

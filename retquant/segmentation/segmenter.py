@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -12,12 +14,14 @@ import numpy as np
 
 from retquant.errors import ModelError
 from retquant.images.retinal_image import RetinalImage
-from retquant.segmentation.bundles import Bundle, read_bundle, read_weights
+from retquant.segmentation.bundles import WEIGHTS_FILE, Bundle, read_bundle, read_weights
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 
 if TYPE_CHECKING:
     from retquant.segmentation.build import Network
     from retquant.segmentation.openvino_session import Session
+
+_HANDS = 8  # threads beside a GPU
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -46,15 +50,52 @@ class Segmenter:
         """
         return rounded(self.probabilities(image), model=self.bundle.name)
 
+    def many(self, images: Sequence[RetinalImage]) -> list[Segmentation]:
+        """What the call gives of each of several images, which go to the network together.
+
+        On a GPU machine they are brought to the working frame and back by several threads, since the device is faster.
+
+        Raises
+        ------
+        ModelError
+            The bundle is for another modality.
+        """
+        from retquant.segmentation.predict import frames_logits, prepared
+
+        for image in images:
+            self._require_modality(image)
+        on_gpu = next(self.network.parameters()).device.type == "cuda"
+        with ThreadPoolExecutor(min(_HANDS, os.cpu_count() or 1) if on_gpu else 1) as hands:
+            working_px = self.bundle.working_px
+            seen = list(
+                hands.map(lambda i: prepared(self.network, i.pixels, i.fov, working_px=working_px), images)
+            )
+            turns = [list(each.turned(mirrors=self.mirrors)) for each in seen]
+            logits = iter(
+                frames_logits(
+                    self.network,
+                    [field for fields in turns for field in fields],
+                    hand=self.bundle.hands.index(self.hand),
+                    precision=self.precision,
+                    session=self.session,
+                )
+            )
+            answers = [[next(logits) for _ in fields] for fields in turns]
+            return list(
+                hands.map(
+                    lambda each, found: rounded(
+                        each.answer(self.bundle.targets, found, self.temperatures), model=self.bundle.name
+                    ),
+                    seen,
+                    answers,
+                )
+            )
+
     def probabilities(self, image: RetinalImage) -> Iterator[tuple[str, np.ndarray]]:
         """Target and (H, W) float32 probability, 0 outside the field of view; raises as the call does."""
         from retquant.segmentation.predict import predict_field
 
-        if image.modality != self.bundle.modality:
-            raise ModelError(
-                f"{self.bundle.name} is for {self.bundle.modality} images, this is {image.modality}",
-                remedy="give masks in the manifest, or choose another --model",
-            )
+        self._require_modality(image)
         return predict_field(
             self.network,
             image.pixels,
@@ -66,6 +107,13 @@ class Segmenter:
             temperatures=self.temperatures,
             mirrors=self.mirrors,
         )
+
+    def _require_modality(self, image: RetinalImage) -> None:
+        if image.modality != self.bundle.modality:
+            raise ModelError(
+                f"{self.bundle.name} is for {self.bundle.modality} images, this is {image.modality}",
+                remedy="give masks in the manifest, or choose another --model",
+            )
 
 
 def rounded(probabilities: Iterable[tuple[str, np.ndarray]], *, model: str) -> Segmentation:
@@ -106,6 +154,7 @@ def load_segmenter(
         The bundle is missing, damaged, does not fit its network, or has no such annotation hand; or the
         runtime cannot be had.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     from retquant.segmentation.build import build_network
@@ -125,7 +174,15 @@ def load_segmenter(
             fusion=bundle.fusion,
         )
     )
-    network.load_trained({key: value.float() for key, value in load(read_weights(bundle)).items()})
+    try:
+        weights = load(read_weights(bundle))
+    except SafetensorError:  # a pickle, say, whose hash the card tells rightly
+        raise ModelError(
+            "the weights are no safetensors, and nothing else is read",
+            where=str(bundle.folder / WEIGHTS_FILE),
+            remedy="install the model again, or save its weights as safetensors",
+        ) from None
+    network.load_trained({key: value.float() for key, value in weights.items()})
     segmenter = segmenter_of(
         bundle, network, device=device, precision=precision, hand=hand or bundle.default_hand, runtime=runtime
     )

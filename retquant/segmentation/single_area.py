@@ -1,4 +1,7 @@
-"""What an eye has one of: of a disc or cup that a model found in several places, the place it is surest of."""
+"""What an eye has one of: of a disc, a cup or an avascular zone that a model found in several places, the surest place.
+
+A mask that somebody drew is taken as it is: where a drawn avascular zone is in parts, it has no size (`no_faz`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 
-SINGLE = ("disc", "cup")
+SINGLE = ("disc", "cup", "faz")
 SKIRT = 32  # 8-bit probability down to which another place goes with its mask
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from retquant.training.datasets import Example, find_examples, split
 from retquant.training.digital_eyes import digital_eyes
 from retquant.training.distillation import teacher_of, unlabelled_examples
 from retquant.training.local_prompts import local_prompt
-from retquant.training.recipe import TrainingRecipe
+from retquant.training.recipe import CLICKED, TrainingRecipe
 from retquant.training.working_example import WorkingExample, load_working
 
 
@@ -61,7 +62,8 @@ class Pool:
             tiles.append(random_tile(example, tile_px, rng, focus=focus))
         clicks: dict[str, Tensor] = {}
         if options.local_share and rng.random() < options.local_share:
-            tiles, clicks = _clicked(tiles, recipe.network.targets.index("vessel"), rng)
+            wanted = [i for i, target in enumerate(recipe.network.targets) if target in CLICKED]
+            tiles, clicks = clicked(tiles, wanted, rng)
         parts = {
             name: torch.from_numpy(np.stack([getattr(t, name) for t in tiles]))
             for name in Tile.__dataclass_fields__
@@ -84,16 +86,23 @@ class Pool:
         return stitch(example, others[rng.integers(len(others))], rng) if others else example
 
 
-def _clicked(
-    tiles: Sequence[Tile], vessel: int, rng: np.random.Generator
+def clicked(
+    tiles: Sequence[Tile], targets: Sequence[int], rng: np.random.Generator
 ) -> tuple[list[Tile], dict[str, Tensor]]:
-    """The tiles with the one vessel that was clicked as their only truth, and the clicks."""
+    """The tiles with the one vessel, or zone, that was clicked as their only truth, and the clicks.
+
+    A click is on one of `targets` (indices), of those that are drawn in the tile where there are any: a click does not
+    say which, so each target's mask answers for its own.
+    """
     asked, prompts = [], []
     for tile in tiles:
-        prompt = local_prompt(tile.truth[..., vessel] >= 0.5, rng)
+        drawn = [t for t in targets if (tile.truth[..., t] * tile.valid[..., t] >= 0.5).any()]
+        which = drawn or [t for t in targets if tile.valid[..., t].any()] or list(targets)
+        target = which[rng.integers(len(which))]
+        prompt = local_prompt(tile.truth[..., target] >= 0.5, rng)
         truth, valid = tile.truth.copy(), np.zeros_like(tile.valid)
-        truth[..., vessel] *= cv2.dilate(prompt.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
-        valid[..., vessel] = tile.valid[..., vessel]
+        truth[..., target] *= cv2.dilate(prompt.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
+        valid[..., target] = tile.valid[..., target]
         asked.append(replace(tile, truth=truth, valid=valid))
         prompts.append(prompt)
     return asked, {
@@ -136,13 +145,16 @@ def gather(recipe: TrainingRecipe, root: Path, cache: Path | None, *, device: st
         validation += load(held_out)
         weights += [draw / max(1, len(for_training))] * len(for_training)
     for phantoms in recipe.phantoms:
-        drawn = digital_eyes(
+        grow = partial(
+            digital_eyes,
             phantoms,
             targets=network.targets,
             working_px=network.working_px,
             modality=recipe.modality,
             cache=cache,
         )
+        drawn = grow()
+        validation += grow(held_out=True)
         training += drawn if teacher is None else teacher.pass_over(drawn)
         weights += [phantoms.draw / phantoms.count] * phantoms.count
     chances = np.array(weights)

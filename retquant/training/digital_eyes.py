@@ -21,7 +21,7 @@ from retquant.training.recipe import PhantomRecipe
 from retquant.training.truth import fovea_heat
 from retquant.training.working_example import WorkingExample, working_example
 
-VERSION = 1  # of the eyes: to be raised when they are drawn otherwise
+VERSIONS = {"cfp": 1, "octa": 4}  # of the eyes and scans: to be raised when they are drawn otherwise
 TRUTH_OF_EYES = ("vessel", "artery", "vein", "disc", "cup", "fovea")
 TRUTH_OF_SCANS = ("large_vessel", "capillary", "artery", "vein", "faz")
 SCAN_FIELDS = ((3.0, 304), (6.0, 400))  # mm, samples a side
@@ -36,10 +36,15 @@ def digital_eyes(
     working_px: int,
     modality: str = "cfp",
     cache: Path | None = None,
+    held_out: bool = False,
 ) -> Iterator[WorkingExample]:
-    """The eyes of a recipe in the network's frame, drawn once and kept in the folder `cache` where it is given."""
+    """The eyes of a recipe in the network's frame, drawn once and kept in the folder `cache` where it is given.
+
+    Those that are held out come after the last that is trained on.
+    """
     draw = draw_scan if modality == "octa" else draw_eye
-    for seed in range(recipe.seed, recipe.seed + recipe.count):
+    first = recipe.seed + (recipe.count if held_out else 0)
+    for seed in range(first, first + (recipe.validation if held_out else recipe.count)):
         example = Example(
             dataset=recipe.name,
             hand=recipe.hand,
@@ -50,7 +55,12 @@ def digital_eyes(
             truth={},
             modality=modality,
         )
-        about = [VERSION, "digital scan" if modality == "octa" else "digital eye", seed, working_px]
+        about = [
+            VERSIONS[modality],
+            "digital scan" if modality == "octa" else "digital eye",
+            seed,
+            working_px,
+        ]
         name = cache_name(example, hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16])
         parts = kept(cache, name, partial(_pack_one, draw, seed, working_px))
         yield working_example(example, unpack(parts), targets)

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from retquant.manifest.formulas import neutral
 from retquant.segmentation.bundles import HeldOutResult
 from retquant.training.evaluate import Evaluation, Judged
 from retquant.training.metrics import LEVELS, Confusion, thresholds
@@ -154,6 +155,4 @@ def _cell(value: object) -> object:
     """Nothing for NaN; words that a spreadsheet would take for a formula are marked as words."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
-        return f"'{value}"
-    return value
+    return neutral(value) if isinstance(value, str) else value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -115,13 +116,30 @@ def weighted(weights: Mapping[str, float], logits: Tensor, truth: Tensor, valid:
     return torch.stack(terms).sum() if terms else logits.sum() * 0
 
 
+def weighted_by_target(
+    weights: Sequence[Mapping[str, float]], logits: Tensor, truth: Tensor, valid: Tensor
+) -> Tensor:
+    """`weighted` with weights of their own for each of the T targets; the mean over the targets that are known."""
+    groups: dict[tuple[tuple[str, float], ...], list[int]] = {}
+    for target, own in enumerate(weights[: logits.shape[1]]):
+        groups.setdefault(tuple(sorted(own.items())), []).append(target)
+    if len(groups) == 1:
+        return weighted(weights[0], logits, truth, valid)
+    known = (valid.sum(OVER_BATCH) > 0).to(logits.dtype)
+    parts = [
+        weighted(dict(own), logits[:, members], truth[:, members], valid[:, members]) * known[members].sum()
+        for own, members in groups.items()
+    ]
+    return torch.stack(parts).sum() / known.sum().clamp(min=1)
+
+
 def soft_skeleton(mask: Tensor, iterations: int) -> Tensor:
     """Differentiable skeleton of (B, T, H, W) masks by repeated soft erosion; `iterations` >= the widest radius."""
-    opened = _dilate(_erode(mask))
-    skeleton = functional.relu(mask - opened)
+    eroded = _erode(mask)
+    skeleton = functional.relu(mask - _dilate(eroded))
     for _ in range(iterations):
-        mask = _erode(mask)
-        delta = functional.relu(mask - _dilate(_erode(mask)))
+        mask, eroded = eroded, _erode(eroded)
+        delta = functional.relu(mask - _dilate(eroded))
         skeleton = skeleton + functional.relu(delta - skeleton * delta)
     return skeleton
 
@@ -146,10 +164,45 @@ def _mean_of_known(losses: Tensor, valid: Tensor) -> Tensor:
 
 
 def _erode(mask: Tensor) -> Tensor:
-    vertical = -functional.max_pool2d(-mask, (3, 1), 1, (1, 0))
-    horizontal = -functional.max_pool2d(-mask, (1, 3), 1, (0, 1))
-    return torch.minimum(vertical, horizontal)
+    """Least value of each pixel and its four neighbours."""
+    return torch.minimum(_least_of_three(mask, 2), _least_of_three(mask, 3))
 
 
 def _dilate(mask: Tensor) -> Tensor:
-    return functional.max_pool2d(mask, 3, 1, 1)
+    """Greatest value of each pixel and its eight neighbours."""
+    return -_least_of_three(_least_of_three(-mask, 2), 3)
+
+
+def _least_of_three(values: Tensor, axis: int) -> Tensor:
+    least: Tensor = _LeastOfThree.apply(values, axis)
+    return least
+
+
+class _LeastOfThree(torch.autograd.Function):
+    """Least of each value and its two neighbours along an axis: what max pooling gives, many times faster on a CPU."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, axis: int) -> Tensor:
+        last = values.shape[axis] - 1
+        below, above = values.narrow(axis, 0, last), values.narrow(axis, 1, last)
+        least = values.clone()
+        torch.minimum(least.narrow(axis, 1, last), below, out=least.narrow(axis, 1, last))
+        torch.minimum(least.narrow(axis, 0, last), above, out=least.narrow(axis, 0, last))
+        ctx.axis = axis
+        ctx.save_for_backward(values, least)
+        return least
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        """Each slope goes to the one value that was least; of equal ones to the middle, then to the one before."""
+        values, least = ctx.saved_tensors
+        axis, last = ctx.axis, values.shape[ctx.axis] - 1
+        is_own = least == values
+        own = slope * is_own
+        rest = slope - own
+        is_before = least.narrow(axis, 1, last) == values.narrow(axis, 0, last)
+        before = rest.narrow(axis, 1, last) * is_before
+        own.narrow(axis, 0, last).add_(before)
+        rest.narrow(axis, 1, last).sub_(before)
+        own.narrow(axis, 1, last).add_(rest.narrow(axis, 0, last))
+        return own, None

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from retquant.config import read_toml
 from retquant.errors import ConfigError
 from retquant.segmentation.spec import COMPACT
 
@@ -21,6 +22,9 @@ LOSS_NAMES = frozenset(
 
 DRAWN_BY_HAND = ("vessel", "large_vessel")
 """Targets whose width is a habit of who draws them."""
+
+CLICKED = ("vessel", "large_vessel", "artery", "vein", "faz")
+"""Targets of which somebody may want one connected part; capillaries are one net all over."""
 
 TARGETS_OF = {"av": ("artery", "vein"), "graph": ("large_vessel", "capillary", "artery", "vein")}
 """Truth files that hold more than one target."""
@@ -132,6 +136,7 @@ class OptimizationRecipe(_Settings):
     rate_branch: float = 2e-3
     rate_compact: float = 2e-3  # all weights of the compact network
     losses: dict[str, float] = Field(default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0})
+    losses_of: dict[str, dict[str, float]] = Field(default_factory=dict)  # of a target, in place of `losses`
     weight_decay: float = 1e-3
     warmup_steps: int = 50
     clip_norm: float = 1.0
@@ -179,6 +184,7 @@ class PhantomRecipe(_Settings):
     name: str = "digital eyes"
     hand: str = "exact"  # vessels are drawn as wide as they are
     count: int = Field(ge=1)
+    validation: int = Field(default=0, ge=0)  # further eyes, held out to choose the weights
     seed: int = 0  # of the first eye; the others follow
     draw: float = Field(default=1.0, gt=0)  # share of training tiles, relative to the other sets
 
@@ -196,6 +202,7 @@ _NEWER = {
     "network": ("fusion",),
     "optimization": (
         "local_share",
+        "losses_of",
         "accumulate",
         "method",
         "schedule",
@@ -238,11 +245,16 @@ class TrainingRecipe(_Settings):
             if not set(dataset.targets) & set(self.network.targets):
                 raise ValueError(f"data set {dataset.name} has truth for none of the targets")
         if self.optimization.local_share and (
-            self.network.is_compact or "vessel" not in self.network.targets
+            self.network.is_compact or not set(CLICKED) & set(self.network.targets)
         ):
-            raise ValueError("local_share needs a network that takes prompts, and the target vessel")
-        if unknown := set(self.optimization.losses) - LOSS_NAMES:
+            raise ValueError(
+                f"local_share needs a network that takes prompts, and one of the targets {', '.join(CLICKED)}"
+            )
+        named = set(self.optimization.losses).union(*self.optimization.losses_of.values())
+        if unknown := named - LOSS_NAMES:
             raise ValueError(f"there is no loss {sorted(unknown)}; one of {', '.join(sorted(LOSS_NAMES))}")
+        if strangers := set(self.optimization.losses_of) - set(self.network.targets):
+            raise ValueError(f"losses_of names {sorted(strangers)}, which the network does not segment")
         for unlabelled in self.distillation.unlabelled if self.distillation else ():
             if unlabelled.hand is not None and unlabelled.hand not in self.hands:
                 raise ValueError(f"the hand of {unlabelled.name} is none of {', '.join(self.hands)}")
@@ -271,8 +283,12 @@ class TrainingRecipe(_Settings):
                     del dataset[name]
         for part, plain in (("network", self.network), ("optimization", self.optimization)):
             for name in _NEWER[part]:
-                if getattr(plain, name) == type(plain).model_fields[name].default:
+                usual = type(plain).model_fields[name].get_default(call_default_factory=True)
+                if getattr(plain, name) == usual:
                     del settings[part][name]
+        for phantoms in settings["phantoms"]:
+            if not phantoms["validation"]:
+                del phantoms["validation"]  # newer than some checkpoints
         for name in ("init", "distillation", "phantoms"):
             if not settings[name]:
                 del settings[name]
@@ -297,16 +313,9 @@ def load_recipe(path: Path, kind: type[Recipe]) -> Recipe:
     ConfigError
         The file is missing, is no TOML, or has settings that are unknown or wrong.
     """
+    read = read_toml(path, missing="give the path of a TOML recipe")
     try:
-        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise ConfigError(
-            "there is no such file", where=str(path), remedy="give the path of a TOML recipe"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"this is not valid TOML ({error})", where=str(path), remedy="mend that line"
-        ) from None
+        return kind.model_validate(read)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
         raise ConfigError(
@@ -318,7 +327,7 @@ def load_datasets(path: Path) -> tuple[DatasetRecipe, ...]:
     """The data sets of an evaluation recipe, or of a training recipe; raises as `load_recipe`."""
     try:
         is_training = "network" in tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError):
+    except (OSError, ValueError):
         is_training = False  # the reader below says what is wrong
     if is_training:
         return load_recipe(path, TrainingRecipe).datasets

@@ -24,7 +24,7 @@ from retquant.training.checkpoint import (
     save_checkpoint,
 )
 from retquant.training.distillation import taught_loss
-from retquant.training.losses import centerline_dice, weighted
+from retquant.training.losses import centerline_dice, weighted_by_target
 from retquant.training.optimization import memory_of, optimizer_of, rate_at, restore_memory
 from retquant.training.recipe import TrainingRecipe
 from retquant.training.scores import LINES
@@ -107,6 +107,9 @@ class _Run:
         self.optimizer = optimizer_of(self.network, self.options)
         self.names = {p: n for n, p in self.network.named_parameters() if p.requires_grad}
         self.pool = gather(recipe, root, cache, device=device)
+        self.losses = [
+            self.options.losses_of.get(target, self.options.losses) for target in recipe.network.targets
+        ]
         self.lines = [i for i, target in enumerate(recipe.network.targets) if target in LINES]
         self.progress = Progress()
         self.average = {name: t.clone() for name, t in self.network.trained_state().items()}
@@ -223,7 +226,7 @@ class _Run:
     def _compare(self, logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
         """The recipe's losses on drawn truth, and on the teacher's maps that may follow it."""
         count = logits.shape[1]
-        loss = weighted(self.options.losses, logits, truth[:, :count], valid[:, :count])
+        loss = weighted_by_target(self.losses, logits, truth[:, :count], valid[:, :count])
         if self.recipe.distillation is None:
             return loss
         return loss + taught_loss(

@@ -1,4 +1,4 @@
-"""An eye has one disc and one cup."""
+"""An eye has one disc, one cup and one foveal avascular zone."""
 
 from __future__ import annotations
 
@@ -52,5 +52,7 @@ def test_one_place_and_drawn_masks_and_vessels_stay() -> None:
         }
     )
     assert with_single_areas(given) is given
-    found = with_single_areas(Segmentation(targets={"cup": TargetMask(probability=two, source="model:x")}))
-    assert not found.targets["cup"].mask[20, 140]
+    for name in ("cup", "faz"):
+        found = with_single_areas(Segmentation(targets={name: TargetMask(probability=two, source="model:x")}))
+        assert not found.targets[name].mask[20, 140]
+        assert found.targets[name].mask[60, 50]

@@ -71,7 +71,7 @@ def test_a_recipe_draws_from_its_eyes_and_knows_their_hand(tmp_path: Path) -> No
             "intended_use": "Tests.",
             "network": {"foundation": "compact", "working_px": SIDE, "default_hand": "toy"},
             "optimization": {"steps": 1},
-            "phantoms": [{"count": 3, "draw": 0.25}],
+            "phantoms": [{"count": 3, "validation": 2, "draw": 0.25}],
             "datasets": [
                 {
                     "name": "Toy",
@@ -91,6 +91,8 @@ def test_a_recipe_draws_from_its_eyes_and_knows_their_hand(tmp_path: Path) -> No
     pool = gather(recipe, tmp_path, None)
     assert [e.example.hand for e in pool.training] == ["toy", "exact", "exact", "exact"]
     assert pool.chances == pytest.approx([0.75, 0.25 / 3, 0.25 / 3, 0.25 / 3])
+    assert [e.example.stem for e in pool.training[1:]] == ["eye_0", "eye_1", "eye_2"]
+    assert [e.example.stem for e in pool.validation] == ["eye_3", "eye_4"]
 
 
 def test_a_moved_edge_takes_in_a_rim_of_known_background_or_gives_up_a_rim(eye: Packed) -> None:

@@ -18,6 +18,7 @@ from retquant.training.losses import (
     focal,
     soft_skeleton,
     weighted,
+    weighted_by_target,
 )
 
 EVERYWHERE = torch.ones(1, 1, 4, 4)
@@ -143,6 +144,31 @@ def test_a_weighted_sum_is_the_sum_of_its_terms() -> None:
     total = weighted({"cross_entropy": 1.0, "dice": 0.5, "focal": 0.0}, logits, truth, valid)
     expected = cross_entropy(logits, truth, valid) + 0.5 * dice(logits, truth, valid)
     assert float(total) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_targets_with_losses_of_their_own_are_averaged_over_what_is_known() -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(2, 3, 12, 12, generator=generator)
+    truth = (torch.rand(2, 3, 12, 12, generator=generator) > 0.5).float()
+    valid = torch.ones(2, 3, 12, 12)
+    valid[:, 1] = 0  # nobody labelled the second
+    lines = {"dice": 0.2, "centerline_dice": 0.8}
+    found = weighted_by_target([lines, {"dice": 1.0}, {"dice": 1.0}], logits, truth, valid)
+    first, third = (
+        {name: float(LOSSES[name](logits[:, [i]], truth[:, [i]], valid[:, [i]])) for name in lines}
+        for i in (0, 2)
+    )
+    expected = (0.2 * first["dice"] + 0.8 * first["centerline_dice"] + third["dice"]) / 2
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_equal_losses_of_all_targets_are_the_plain_weighted_sum() -> None:
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn(2, 2, 8, 8, generator=generator)
+    truth = (torch.rand(2, 2, 8, 8, generator=generator) > 0.5).float()
+    plain = {"cross_entropy": 1.0, "dice": 0.5}
+    by_target = weighted_by_target([plain, plain], logits, truth, torch.ones_like(truth))
+    assert float(by_target) == float(weighted(plain, logits, truth, torch.ones_like(truth)))
 
 
 def test_feature_matching_is_the_mean_difference_and_teaches_only_the_found() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from retquant.errors import ConfigError
 from retquant.resources import resource_folder
 from retquant.training.datasets import Example, find_examples, read_pixels, split
 from retquant.training.evaluate import ready_recipe
@@ -56,7 +58,7 @@ def test_a_recipe_finds_its_angiograms_and_their_masks(name: str, shared_data: P
             assert low < share < high, target
 
 
-@pytest.mark.parametrize("recipe", ["octa-general", "octa-research"])
+@pytest.mark.parametrize("recipe", ["octa-base", "octa-general", "octa-research", "octa-vessels"])
 def test_no_recipe_trains_on_angiograms_that_judge(recipe: str, shared_data: Path) -> None:
     training = load_recipe(resource_folder("pipelines") / "training" / f"{recipe}.toml", TrainingRecipe)
     shown = {
@@ -72,3 +74,10 @@ def test_no_recipe_trains_on_angiograms_that_judge(recipe: str, shared_data: Pat
     for example in judged:
         assert ("image", example.image) not in shown, example.image
         assert not shown & set(example.truth.items()), example.stem
+
+
+@pytest.mark.parametrize("read", [lambda p: load_recipe(p, TrainingRecipe), load_datasets])
+def test_a_recipe_that_is_no_text_is_one_sentence(read: Callable[[Path], object], tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_bytes(b'name = "\xff\xfe"')
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        read(tmp_path / "recipe.toml")

@@ -101,7 +101,7 @@ def test_a_gpu_takes_one_run_at_a_time_and_other_workers_get_none(
         "plain": {"cls": Worker, "options": {"nthreads": 4}},
         "gpu": {"cls": Worker, "options": {"nthreads": 4, "resources": {"GPU": 1}}},
     }
-    scheduler = {"cls": Scheduler, "options": {"dashboard": False}}
+    scheduler = {"cls": Scheduler, "options": {"dashboard": False, "dashboard_address": "127.0.0.1:0"}}
     with SpecCluster(workers=workers, scheduler=scheduler) as cluster, Client(cluster) as client:
         client.wait_for_workers(2)
         outcomes = run_sweep(trials, place_in(root, tmp_path), client=client)

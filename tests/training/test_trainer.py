@@ -13,7 +13,8 @@ from PIL import Image
 from retquant.errors import ConfigError, ModelError
 from retquant.segmentation.bundles import read_bundle
 from retquant.segmentation.segmenter import load_segmenter
-from retquant.training.batches import gather
+from retquant.training.augmentation import Tile
+from retquant.training.batches import clicked, gather
 from retquant.training.datasets import find_examples, split, with_fold
 from retquant.training.export import write_bundle
 from retquant.training.packing import read_packed
@@ -253,6 +254,35 @@ def test_a_step_of_the_local_mode_asks_for_the_vessel_clicked(toy: Path, recipe:
     for i in range(2):
         clicked = local.points[i][local.labels[i] == 1].long()
         assert (local.truth[i, 0, clicked[:, 1], clicked[:, 0]] >= 0.5).all()
+
+
+def test_a_click_asks_for_a_target_that_the_tile_has() -> None:
+    truth = np.zeros((64, 64, 3), np.float32)
+    truth[20:26, :, 2] = 1
+    valid = np.ones_like(truth)
+    empty = np.zeros(0, np.float32)
+    tile = Tile(
+        image=np.zeros((64, 64, 3), np.float32),
+        truth=truth,
+        valid=valid,
+        **dict.fromkeys(("glance", "glance_truth", "glance_valid", "corner"), empty),
+    )
+    for seed in range(6):
+        (asked,), clicks = clicked([tile], [0, 2], np.random.default_rng(seed))
+        assert asked.valid[..., 2].all()
+        assert not asked.valid[..., :2].any()
+        cols, rows = clicks["points"][0][clicks["labels"][0] == 1].int().numpy().T
+        assert asked.truth[rows, cols, 2].all()
+
+
+def test_losses_of_a_target_that_is_not_segmented_are_refused(toy: Path, tmp_path: Path) -> None:
+    text = (toy / "compact.toml").read_text(encoding="utf-8")
+    cut = text.index("[[datasets]]")
+    for name, loss, said in (("cup", "dice", "does not segment"), ("vessel", "hinge", "no loss")):
+        own = f"[optimization.losses_of]\n{name} = {{ {loss} = 1.0 }}\n\n"
+        (tmp_path / "bad.toml").write_text(text[:cut] + own + text[cut:], encoding="utf-8")
+        with pytest.raises(ConfigError, match=said):
+            load_recipe(tmp_path / "bad.toml", TrainingRecipe)
 
 
 def test_the_compact_network_takes_no_clicks(compact: TrainingRecipe, tmp_path: Path) -> None:
