@@ -10,6 +10,7 @@ import numpy as np
 
 from retquant.config import ImageSettings
 from retquant.errors import ImageError
+from retquant.images.facts import FileFacts
 from retquant.images.field_of_view import fit_field
 from retquant.images.files import read_bytes
 from retquant.images.masks import read_target_mask
@@ -29,7 +30,7 @@ class Angiogram:
     names: tuple[str, ...]  # S words, or none
     colour: np.ndarray | None  # (H, W, 3) uint8 RGB, where slab 1 was a picture in colour
     bit_depth: int
-    um_per_px: float | None
+    facts: FileFacts
     remarks: tuple[str, ...]
 
 
@@ -53,7 +54,7 @@ def read_slabs(files: Sequence[Path], *, names: Sequence[str] = (), settings: Im
                 names=volume.names,
                 colour=None,
                 bit_depth=32,
-                um_per_px=volume.um_per_px,
+                facts=FileFacts(um_per_px=volume.um_per_px),
                 remarks=volume.remarks,
             ),
             [str(first)] * len(volume.slabs),
@@ -78,8 +79,8 @@ def read_slabs(files: Sequence[Path], *, names: Sequence[str] = (), settings: Im
         names=tuple(names),
         colour=colour,
         bit_depth=max(planes.bit_depth for planes in read),
-        um_per_px=read[0].um_per_px,
-        remarks=remarks,
+        facts=read[0].facts,
+        remarks=remarks + read[0].facts.remarks,
     )
     return _checked(found, sources)
 
@@ -106,12 +107,15 @@ def as_image(found: Angiogram, *, eye: str | None = None, fov_mask: Path | None 
         fov=fov,
         field=field,
         modality="octa",
-        eye=eye,
+        eye=eye or found.facts.eye,
         bit_depth=found.bit_depth,
         is_grey=True,
         slabs=found.slabs,
         slab_names=found.names,
-        um_per_px=found.um_per_px,
+        um_per_px=found.facts.um_per_px,
+        fov_deg=found.facts.fov_deg,
+        device=found.facts.device,
+        acquired_at=found.facts.acquired_at,
         remarks=found.remarks,
     )
 

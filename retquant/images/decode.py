@@ -6,6 +6,7 @@ Files are untrusted: the number of pixels is read from the header and checked be
 from __future__ import annotations
 
 import io
+import re
 import struct
 import threading
 import warnings
@@ -15,10 +16,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from retquant.config import ImageSettings
 from retquant.errors import ImageError
+from retquant.images.facts import NO_FACTS, FileFacts
+from retquant.images.silence import in_silence
 
 _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
 _RANGES = (255, 1023, 4095, 16383, 65535)
@@ -40,10 +43,11 @@ DAMAGE = (
 )
 """What Pillow's readers raise on files that are damaged or made to do harm."""
 
+_ZIP = b"PK\x03\x04"
 _SIGNATURES = (
     (0, b"%PDF", "a PDF file"),
     (0, b"%!PS", "a PostScript file"),
-    (0, b"PK\x03\x04", "a ZIP archive or office document"),
+    (0, _ZIP, "a ZIP archive or office document"),
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"<!DO", "a web page"),
     (0, b"<htm", "a web page"),
@@ -62,10 +66,16 @@ class Decoded:
     pixels: np.ndarray  # (H, W, 3) uint8, RGB
     bit_depth: int  # of the file's samples
     is_grey: bool
+    facts: FileFacts = NO_FACTS
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether the bytes are a DICOM file, by its prefix; the name of a DICOM file means nothing."""
+    return data[128:132] == b"DICM"
 
 
 def decode(data: bytes, *, where: str, settings: ImageSettings) -> Decoded:
-    """Decode JPEG, PNG, TIFF, PPM/PGM, BMP, GIF, WebP or JPEG 2000; of several pages the first.
+    """Decode JPEG, PNG, TIFF, PPM/PGM, BMP, GIF, WebP, JPEG 2000 or DICOM; of several pages the first.
 
     Orientation by EXIF is applied, transparency becomes black, CMYK, palette and grey become RGB. Samples of more than
     8 bits are scaled by the smallest of 10, 12, 14, 16 bits that holds the brightest pixel.
@@ -77,18 +87,29 @@ def decode(data: bytes, *, where: str, settings: ImageSettings) -> Decoded:
     """
     if not data:
         raise ImageError("the file is empty (0 bytes)", where=where, remedy="copy the image again")
+    if is_dicom(data):
+        from retquant.images.dicom import (
+            decode_dicom,
+        )  # imports this module, and a library that few runs need
+
+        return decode_dicom(data, where=where, settings=settings)
     try:
         with open_picture(data) as picture:
             check_size(picture.size, where=where, settings=settings)
             if picture.mode in _DEEP_MODES or _is_deep_colour(data, picture):
                 # OpenCV turns TIFFs upright by itself, and no other format
-                turned = picture.format == "TIFF"
-                return _deep(data, where, orientation=1 if turned else _orientation(picture))
-            picture.load()
-            upright = ImageOps.exif_transpose(picture) if _orientation(picture) != 1 else picture
-            pixels = _to_rgb(upright)
+                orientation = 1 if picture.format == "TIFF" else _orientation(picture)
+                if (
+                    picture.format == "PNG"
+                ):  # OpenCV's reader tells the terminal what it thinks of a wrong check sum
+                    with open_picture(data) as unread:
+                        unread.verify()
+                return _deep(data, where, orientation=orientation)
+            picture.load()  # which turns TIFFs upright
+            # others are turned here and not by Pillow, which writes their other remarks anew and may fail at those
+            pixels = np.ascontiguousarray(_turned(_to_rgb(picture), _orientation(picture)))
             bit_depth = 1 if picture.mode == "1" else 8
-            return Decoded(pixels=pixels, bit_depth=bit_depth, is_grey=_is_grey(pixels))
+            return Decoded(pixels=pixels, bit_depth=bit_depth, is_grey=is_grey(pixels))
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -99,11 +120,15 @@ def decode(data: bytes, *, where: str, settings: ImageSettings) -> Decoded:
             _check_tiff_size(data, where, settings)
             return _deep(data, where, orientation=1)
         raise ImageError(
-            what_it_is(data), where=where, remedy="give a JPEG, PNG, TIFF, PPM, BMP or GIF"
+            what_it_is(data),
+            where=where,
+            remedy="name the picture within it, as eyes.zip::left/1.png"
+            if data[:4] == _ZIP
+            else "give a JPEG, PNG, TIFF, PPM, BMP, GIF or DICOM",
         ) from None
     except DAMAGE as error:
         raise ImageError(
-            f"the picture is damaged ({error})", where=where, remedy="copy the image again"
+            f"the picture is damaged ({words_of(error)})", where=where, remedy="copy the image again"
         ) from None
 
 
@@ -124,6 +149,11 @@ def open_picture(data: bytes) -> Iterator[Image.Image]:
                 Image.MAX_IMAGE_PIXELS = limit
         with picture:
             yield picture
+
+
+def words_of(error: BaseException) -> str:
+    """What a reader says of a file, up to where it begins to quote the file: a person's name may stand there."""
+    return re.split(r"b?['\"<:]", str(error), maxsplit=1)[0].strip()[:120] or type(error).__name__
 
 
 def check_size(size: tuple[int, int], *, where: str, settings: ImageSettings) -> None:
@@ -158,7 +188,7 @@ def _to_rgb(picture: Image.Image) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(picture.convert("RGB")))
 
 
-def _is_grey(pixels: np.ndarray) -> bool:
+def is_grey(pixels: np.ndarray) -> bool:
     """Whether the three channels are equal, first on a few rows, which settles it for most photographs."""
     return all(
         bool((rows[..., :1] == rows[..., 1:]).all())
@@ -191,20 +221,21 @@ def _check_tiff_size(data: bytes, where: str, settings: ImageSettings) -> None:
     import tifffile
 
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
+        with in_silence(), tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages[0]
             check_size((page.imagewidth, page.imagelength), where=where, settings=settings)
     except ImageError:
         raise
     except Exception as error:  # tifffile raises many kinds on damaged files
         raise ImageError(
-            f"the picture is damaged ({error})", where=where, remedy="copy the image again"
+            f"the picture is damaged ({words_of(error)})", where=where, remedy="copy the image again"
         ) from None
 
 
 def _deep(data: bytes, where: str, *, orientation: int) -> Decoded:
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    samples = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    with in_silence():
+        samples = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if samples is None:
         raise ImageError(
             "the picture is damaged or of an unknown kind", where=where, remedy="save it as PNG or JPEG"
@@ -216,7 +247,7 @@ def _deep(data: bytes, where: str, *, orientation: int) -> Decoded:
     scaled, depth = scaled_to_bytes(samples, where, opacity=opacity)
     colour = np.repeat(scaled[..., None], 3, axis=2) if scaled.ndim == 2 else scaled
     upright = np.ascontiguousarray(_turned(colour, orientation))
-    return Decoded(pixels=upright, bit_depth=depth, is_grey=_is_grey(upright))
+    return Decoded(pixels=upright, bit_depth=depth, is_grey=is_grey(upright))
 
 
 def scaled_to_bytes(

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from retquant.errors import ImageError
-from retquant.images.decode import DAMAGE, open_picture, what_it_is
+from retquant.images.decode import DAMAGE, open_picture, what_it_is, words_of
 from retquant.images.files import read_bytes
 
 AV_CODES = {"artery": (1, 3), "vein": (2, 3)}  # 0 background, 3 crossing (both), 4 uncertain (neither)
@@ -88,7 +88,7 @@ def _samples(path: Path, shape: tuple[int, int], *, codes: bool = False) -> np.n
         raise ImageError(what_it_is(data), where=str(path), remedy="save the mask as PNG") from None
     except DAMAGE as error:
         raise ImageError(
-            f"the mask is damaged ({error})", where=str(path), remedy="save it again as PNG"
+            f"the mask is damaged ({words_of(error)})", where=str(path), remedy="save it again as PNG"
         ) from None
 
 

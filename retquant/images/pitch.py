@@ -10,7 +10,9 @@ import io
 import re
 from xml.etree import ElementTree
 
-FIELD_MM = (1.0, 30.0)  # of OCT angiography and its montages; a pitch that gives another field is no retina's
+from retquant.images.silence import in_silence
+
+FIELD_MM = (1.0, 30.0)  # of angiograms, montages and photographs; a pitch that gives another is no retina's
 ALIKE = 0.01  # relative: pixels must be square for one number to hold
 
 _UM_OF_UNIT = {
@@ -26,7 +28,7 @@ def tiff_um_per_px(data: bytes) -> float | None:
     import tifffile
 
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
+        with in_silence(), tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages[0]
             sides = (int(page.imagewidth), int(page.imagelength))
             found = _ome(file.ome_metadata) if file.is_ome else _imagej(file) if file.is_imagej else None
@@ -34,7 +36,7 @@ def tiff_um_per_px(data: bytes) -> float | None:
         Exception
     ):  # tifffile raises many kinds on damaged files, and a scale that cannot be read is unknown
         return None
-    return None if found is None else _sound(found, sides)
+    return None if found is None else sound_pitch(found, sides)
 
 
 def _imagej(file: object) -> tuple[float, float] | None:
@@ -68,8 +70,14 @@ def _ome(text: str | None) -> tuple[float, float] | None:
     return None
 
 
-def _sound(pitches: tuple[float, float], sides: tuple[int, int]) -> float | None:
-    """The pitch of square pixels that make a field of a size that scans have."""
+def sound_pitch(pitches: tuple[float, float], sides: tuple[int, int]) -> float | None:
+    """The pitch of square pixels that make a picture of a size that retinas have, None where they do not.
+
+    Parameters
+    ----------
+    pitches : micrometres a pixel, across and down
+    sides : pixels, across and down
+    """
     across, down = pitches
     if not (across > 0 and down > 0) or abs(across - down) > ALIKE * across:
         return None

@@ -7,7 +7,8 @@ and a volume is refused here: without the lines of the retina's layers nobody kn
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,22 @@ from PIL import Image, UnidentifiedImageError
 
 from retquant.config import ImageSettings
 from retquant.errors import ImageError
-from retquant.images.decode import DAMAGE, check_size, decode, open_picture, scaled_to_bytes
+from retquant.images.decode import (
+    DAMAGE,
+    Decoded,
+    check_size,
+    decode,
+    is_dicom,
+    open_picture,
+    scaled_to_bytes,
+    words_of,
+)
+from retquant.images.facts import NO_FACTS, FileFacts
 from retquant.images.pitch import tiff_um_per_px
+from retquant.images.silence import in_silence
 
 MAX_SLABS = 12  # more planes are a volume's; devices project seven at most
+_MOST_PAGES = 100  # of a TIFF, copies at a reduced size among them
 COLOUR_LEVEL = (
     8.0  # 8-bit; mean distance of the channels from which a picture is coloured; JPEG's grey has below 2
 )
@@ -41,7 +54,7 @@ class Planes:
         np.ndarray | None
     )  # (H, W, 3) uint8 RGB where the file holds one picture in colour; `planes` then its grey
     bit_depth: int
-    um_per_px: float | None = None  # as the file tells it
+    facts: FileFacts = NO_FACTS
 
 
 def read_planes(data: bytes, *, where: str, settings: ImageSettings) -> Planes:
@@ -52,6 +65,8 @@ def read_planes(data: bytes, *, where: str, settings: ImageSettings) -> Planes:
     ImageError
         The bytes are no picture, stack or array, are damaged, of a forbidden size, or hold a volume.
     """
+    if is_dicom(data):
+        return _dicom(data, where, settings)
     if data[:6] == _NPY:
         return _stacked(_array(data, where, settings), where, None)
     if data[:4] in _TIFF:
@@ -60,12 +75,31 @@ def read_planes(data: bytes, *, where: str, settings: ImageSettings) -> Planes:
         if len(pages) > 1 or (pages[0].ndim == 3 and pages[0].shape[2] != 3):
             return _stacked(_one_stack(pages, where), where, pitch)
         found = _picture(data, where, settings)
-        return Planes(planes=found.planes, colour=found.colour, bit_depth=found.bit_depth, um_per_px=pitch)
+        return replace(found, facts=FileFacts(um_per_px=pitch))
     return _picture(data, where, settings)
 
 
+def _dicom(data: bytes, where: str, settings: ImageSettings) -> Planes:
+    from retquant.images.dicom import read_dicom  # imports this module
+
+    found = read_dicom(data, where=where, settings=settings, most_frames=MAX_SLABS)
+    if found.frames.ndim == 3:
+        return Planes(planes=found.frames, colour=None, bit_depth=found.bit_depth, facts=found.facts)
+    if len(found.frames) == 1:
+        picture = found.frames[0]
+        decoded = Decoded(
+            pixels=picture, bit_depth=found.bit_depth, is_grey=not np.ptp(picture, axis=2).any()
+        )
+        return replace(_of_picture(decoded), facts=found.facts)
+    grey = np.round(found.frames @ _GREY).astype(np.uint8)
+    return Planes(planes=grey, colour=None, bit_depth=found.bit_depth, facts=found.facts)
+
+
 def _picture(data: bytes, where: str, settings: ImageSettings) -> Planes:
-    found = decode(data, where=where, settings=settings)
+    return _of_picture(decode(data, where=where, settings=settings))
+
+
+def _of_picture(found: Decoded) -> Planes:
     if found.is_grey:
         return Planes(planes=found.pixels[None, ..., 0], colour=None, bit_depth=found.bit_depth)
     if float(np.ptp(found.pixels.astype(np.int16), axis=2).mean()) < COLOUR_LEVEL:
@@ -76,7 +110,7 @@ def _picture(data: bytes, where: str, settings: ImageSettings) -> Planes:
 
 def _stacked(samples: np.ndarray, where: str, um_per_px: float | None) -> Planes:
     planes, depth = scaled_to_bytes(samples, where)
-    return Planes(planes=planes, colour=None, bit_depth=depth, um_per_px=um_per_px)
+    return Planes(planes=planes, colour=None, bit_depth=depth, facts=FileFacts(um_per_px=um_per_px))
 
 
 def _array(data: bytes, where: str, settings: ImageSettings) -> np.ndarray:
@@ -89,7 +123,9 @@ def _array(data: bytes, where: str, settings: ImageSettings) -> np.ndarray:
         )
         shape, _, dtype = read(stream)
     except (ValueError, EOFError, SyntaxError) as error:
-        raise ImageError(f"the array is damaged ({error})", where=where, remedy="save it again") from None
+        raise ImageError(
+            f"the array is damaged ({words_of(error)})", where=where, remedy="save it again"
+        ) from None
     if dtype.kind not in "uif":
         raise ImageError(
             f"the array holds {dtype}, not grey levels",
@@ -102,7 +138,9 @@ def _array(data: bytes, where: str, settings: ImageSettings) -> np.ndarray:
     try:
         array = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise ImageError(f"the array is damaged ({error})", where=where, remedy="save it again") from None
+        raise ImageError(
+            f"the array is damaged ({words_of(error)})", where=where, remedy="save it again"
+        ) from None
     return array[None] if axis is None else np.moveaxis(array, axis, 0)
 
 
@@ -137,17 +175,19 @@ def _tiff_pages(data: bytes, where: str, settings: ImageSettings) -> list[np.nda
     import tifffile
 
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            chosen = [
-                (number, page)
-                for number, page in enumerate(file.pages)
-                if not getattr(page, "is_reduced", False)
-            ]
+        with in_silence(), tifffile.TiffFile(io.BytesIO(data)) as file:
+            chosen: list[tuple[int, Any]] = []
+            for number, page in enumerate(islice(file.pages, _MOST_PAGES)):  # pages may lead in a circle
+                if not getattr(page, "is_reduced", False):
+                    chosen.append((number, page))
+                if len(chosen) > MAX_SLABS:
+                    raise volume_without_lines(f"the file holds more than {MAX_SLABS} pages, a volume", where)
             if not chosen:
                 raise ValueError("no page")
-            check_size((chosen[0][1].imagewidth, chosen[0][1].imagelength), where=where, settings=settings)
-            if len(chosen) > MAX_SLABS:
-                raise volume_without_lines(f"the file holds {len(chosen)} pages, a volume", where)
+            first = chosen[0][1]
+            check_size((first.imagewidth, first.imagelength), where=where, settings=settings)
+            if max(page.samplesperpixel * page.imagedepth for _, page in chosen) > MAX_SLABS:
+                raise volume_without_lines(f"a page holds more than {MAX_SLABS} planes, a volume", where)
             sizes = {(page.imagewidth, page.imagelength) for _, page in chosen}
             if len(sizes) > 1:
                 found = " and ".join(f"{width} × {height}" for width, height in sorted(sizes))
@@ -167,7 +207,7 @@ def _tiff_pages(data: bytes, where: str, settings: ImageSettings) -> list[np.nda
         ) from None
     except (*DAMAGE, AttributeError) as error:
         raise ImageError(
-            f"the picture is damaged ({error})", where=where, remedy="copy the image again"
+            f"the picture is damaged ({words_of(error)})", where=where, remedy="copy the image again"
         ) from None
 
 

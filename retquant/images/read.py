@@ -24,6 +24,8 @@ PAPER_LEVEL, PAPER_SHARE = (
     0.5,
 )  # of 2,302 mixed photographs the most overexposed has 0.15 of its field so white
 _NO_SIZE = "the field's size is not given, and {width} × {height} pixels may be of 3 or of 6 mm: no lengths"
+_OTHER_EYE = "the file says that this is {file}, the manifest says {manifest}, which was taken"
+_OTHER_DAY = "the file says that this was taken on {file}, the manifest says {manifest}"
 BLUE_EXCESS = 10.0  # 8-bit; red exceeds blue in every one of those, by 4 at least
 
 
@@ -38,18 +40,14 @@ def read_record(record: ImageRecord, *, settings: ImageSettings) -> RetinalImage
     """
     if record.modality != "octa":
         photograph = read_image(
-            record.image,
-            modality=record.modality,
-            eye=record.eye,
-            fov_mask=record.masks.get("fov"),
-            settings=settings,
+            record.image, modality=record.modality, fov_mask=record.masks.get("fov"), settings=settings
         )
         _refuse_another_kind(content_of(photograph.pixels), record)
-        return photograph
+        return _as_the_manifest_says(photograph, record)
     found = read_slabs((record.image, *record.slabs), names=record.slab_names, settings=settings)
     content = content_of(found.slabs[0] if found.colour is None else found.colour)
     _refuse_another_kind(content, record)
-    image = as_image(found, eye=record.eye, fov_mask=record.masks.get("fov"))
+    image = _as_the_manifest_says(as_image(found, fov_mask=record.masks.get("fov")), record)
     if record.fov_mm is not None and record.um_per_px is None and not is_square(image.shape):
         height, width = image.shape
         raise ImageError(
@@ -58,9 +56,34 @@ def read_record(record: ImageRecord, *, settings: ImageSettings) -> RetinalImage
             remedy="give um_per_px in place of fov_mm",
         )
     remarks = image.remarks
-    if image.um_per_px is None and (record.um_per_px, record.fov_mm, record.fov_deg) == (None, None, None):
+    if (image.um_per_px, image.fov_deg, record.um_per_px, record.fov_mm, record.fov_deg) == (None,) * 5:
         remarks += (_NO_SIZE.format(width=image.shape[1], height=image.shape[0]),)
     return replace(image, remarks=remarks, doubt=doubt(content, "octa"))
+
+
+def completed(record: ImageRecord, image: RetinalImage) -> ImageRecord:
+    """The manifest's row, with what it leaves empty and the image's file tells: eye, angle of view, device.
+
+    The angle is taken only where nobody gives the scale itself.
+    """
+    given = (record.um_per_px, record.fov_mm, record.fov_deg, image.um_per_px)
+    return replace(
+        record,
+        eye=record.eye or image.eye,
+        device=record.device or image.device,
+        fov_deg=image.fov_deg if given == (None,) * 4 else record.fov_deg,
+    )
+
+
+def _as_the_manifest_says(image: RetinalImage, record: ImageRecord) -> RetinalImage:
+    """With the eye of the manifest, whatever the file says; that they differ is remarked."""
+    remarks = image.remarks
+    if record.eye is not None and image.eye is not None and record.eye != image.eye:
+        remarks += (_OTHER_EYE.format(file=image.eye, manifest=record.eye),)
+    days = [None if day is None else day[:10] for day in (image.acquired_at, record.acquired_at)]
+    if None not in days and days[0] != days[1]:
+        remarks += (_OTHER_DAY.format(file=days[0], manifest=days[1]),)
+    return replace(image, eye=record.eye or image.eye, remarks=remarks)
 
 
 def _refuse_another_kind(content: Content, record: ImageRecord) -> None:
@@ -96,9 +119,14 @@ def read_image(
         fov=fov,
         field=fit_field(fov),
         modality=modality,
-        eye=eye,
+        eye=eye or found.facts.eye,
         bit_depth=found.bit_depth,
         is_grey=found.is_grey,
+        um_per_px=found.facts.um_per_px,
+        fov_deg=found.facts.fov_deg,
+        device=found.facts.device,
+        acquired_at=found.facts.acquired_at,
+        remarks=found.facts.remarks,
     )
 
 

@@ -26,12 +26,15 @@ class RetinalImage:
     fov: np.ndarray  # (H, W) bool, True inside the field of view
     field: Field
     modality: str  # "cfp" or "octa"
-    eye: str | None  # "OD", "OS" or unknown
+    eye: str | None  # "OD", "OS" or unknown; the manifest's word, else the file's
     bit_depth: int = 8  # of the file
     is_grey: bool = False
     slabs: np.ndarray | None = None  # (S, H, W) uint8, of an angiogram; the first of them is in `pixels`
     slab_names: tuple[str, ...] = ()  # S words of the manifest's `slab_<n>_name`, or none of them
     um_per_px: float | None = None  # as the file itself tells it
+    fov_deg: float | None = None  # likewise
+    device: str | None = None  # likewise
+    acquired_at: str | None = None  # likewise; ISO date, or date and time
     remarks: tuple[str, ...] = ()  # sentences on what was found odd in reading; quality repeats them
     doubt: str | None = None  # what speaks against its being of this modality; quality rejects it then
 

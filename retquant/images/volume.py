@@ -18,6 +18,8 @@ from retquant.config import ImageSettings
 from retquant.errors import ImageError
 from retquant.images.decode import check_size
 from retquant.images.planes import volume_without_lines
+from retquant.manifest.addresses import Address
+from retquant.manifest.members import split_member
 
 if TYPE_CHECKING:
     from eyepy import EyeVolume
@@ -125,6 +127,12 @@ def project(flow: np.ndarray, top: np.ndarray, bottom: np.ndarray) -> np.ndarray
 
 def _check_header(path: Path, settings: ImageSettings) -> None:
     where = str(path)
+    if split_member(where) is not None or isinstance(path, Address):
+        raise ImageError(
+            "a volume is read from the disk only",
+            where=where,
+            remedy="copy or unpack it, or give en-face slabs",
+        )
     if not path.is_file():
         raise ImageError("there is no such file", where=where, remedy="mend the path in the manifest")
     try:
@@ -168,7 +176,7 @@ def _opened(path: Path) -> EyeVolume:
         return eyepy.import_heyex_angio_vol(path)
     except Exception as error:  # a parser of another package, on a stranger's file
         raise ImageError(
-            f"the volume is damaged ({type(error).__name__}: {error})".splitlines()[0],
+            f"the volume is damaged ({type(error).__name__})",  # its words may quote the patient's name
             where=str(path),
             remedy="copy or export the file again",
         ) from None

@@ -64,7 +64,11 @@ class Column:
 
 
 COLUMNS = (
-    Column(name="image", kind="path", meaning="Image file, absolute or relative to the manifest. Required."),
+    Column(
+        name="image",
+        kind="path",
+        meaning="Image file, absolute or relative to the manifest; in an archive eyes.zip::left/1.png. Required.",
+    ),
     Column(
         name="image_id",
         kind="text",

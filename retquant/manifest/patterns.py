@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from retquant.errors import ConfigError
 from retquant.manifest.columns import EYES, reserved
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".ppm", ".pgm", ".bmp")
+DICOM_ENDINGS = (".dcm", ".dicom")
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".ppm", ".pgm", ".bmp", *DICOM_ENDINGS)
 """Of files that may be images; GIF is left out, since people keep masks in it."""
 
 Columns = Mapping[str, str]

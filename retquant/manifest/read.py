@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MOST_SLABS = 99
+_NO_MASKS: dict[str, Path] = {}  # one for all images without
 
 Values = Mapping[str, Sequence[Any]]
 """Column -> a checked value for each row, None where there is none."""
@@ -48,6 +51,19 @@ class Manifest:
     notes: tuple[str, ...] = ()  # what was decided in reading: encoding, columns left out
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Keep the garbage collector from going through records again and again while they are made: all of them stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_without_collecting()
 def read_manifest(
     path: Path | str, *, allow_outside: bool = False, root: Path | str | None = None
 ) -> Manifest:
@@ -129,7 +145,7 @@ def _checked(sheet: Sheet, faults: list[Fault]) -> dict[str, Sequence[Any]]:
     nothing = [None] * len(sheet.rows)
     values: dict[str, Sequence[Any]] = {}
     for name in ("image_id", "participant_id", "visit", "device", "site"):
-        values[name] = sheet.text[name].to_pylist() if name in sheet.text else nothing
+        values[name] = _words(sheet.text[name]) if name in sheet.text else nothing
     checks = {"eye": check_eyes, "modality": check_modalities, "acquired_at": check_dates}
     for name, check in checks.items():
         values[name], found = check(sheet.text[name], sheet.rows) if name in sheet.text else (nothing, [])
@@ -146,6 +162,13 @@ def _checked(sheet: Sheet, faults: list[Fault]) -> dict[str, Sequence[Any]]:
     }
     faults += check_pairs(at["fovea_x"], at["fovea_y"], sheet.rows)
     return values
+
+
+def _words(cells: pa.ChunkedArray) -> list[str | None]:
+    """The cells as text, one object a word however often it stands: a million rows share some visits and cameras."""
+    distinct = cells.combine_chunks().dictionary_encode()
+    words = distinct.dictionary.to_pylist()
+    return [None if index is None else words[index] for index in distinct.indices.to_pylist()]
 
 
 def _located(sheet: Sheet, bounds: Bounds, faults: list[Fault]) -> dict[str, Sequence[Any]]:
@@ -212,7 +235,8 @@ def _records(values: Values, rows: Sequence[int]) -> tuple[ImageRecord, ...]:
             row=rows[index],
             modality=values["modality"][index] or USUAL_MODALITY,
             fovea_xy=None if x is None else (x, y),
-            masks={target: files[index] for target, files in masks.items() if files[index] is not None},
+            masks={target: files[index] for target, files in masks.items() if files[index] is not None}
+            or _NO_MASKS,
             slabs=tuple(files[index] for files in slabs if files[index] is not None),
             slab_names=_slab_names(names, slabs, index) if named else (),
         )

@@ -16,7 +16,7 @@ class ImageRecord:
     """
 
     image_id: str  # unique in the manifest and safe as a file name
-    image: Path  # absolute, resolved
+    image: Path  # absolute, resolved; of a file in an archive `eyes.zip::left/1.png`; or an `Address`
     row: int  # line of the manifest (header = 1), for messages
     participant_id: str | None = None
     eye: str | None = None  # "OD" or "OS"

@@ -209,7 +209,7 @@ def blank_second_slab(path: Path) -> None:
 
 BAD: dict[str, tuple[object, str]] = {
     "pages of unlike size": (pages_of_unlike_size, "pages are of unlike size"),
-    "a volume as a TIFF": (pages_of_a_volume, "40 pages, a volume, and holds no lines"),
+    "a volume as a TIFF": (pages_of_a_volume, "more than 12 pages, a volume, and holds no lines"),
     "a volume as an array": (
         lambda path: keep(path, np.zeros((40, 130, 140), np.uint8)),
         "40 × 130 × 140, a volume, and holds no lines",

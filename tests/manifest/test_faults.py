@@ -198,8 +198,8 @@ def test_slabs_count_up_from_two(tmp_path: Path) -> None:
     assert (fault.row, fault.column) == (1, "slab_3")
 
 
-@pytest.mark.parametrize("cell", ["https://example.org/a.png", "s3://bucket/a.png"])
-def test_an_address_is_no_file(tmp_path: Path, cell: str) -> None:
+@pytest.mark.parametrize("cell", ["ftp://example.org/a.png", "file:///data/a.png"])
+def test_an_address_of_an_unknown_kind_is_no_file(tmp_path: Path, cell: str) -> None:
     (fault,) = faults(tmp_path, f"image\n{cell}\n")
     assert "address" in fault.problem
 
