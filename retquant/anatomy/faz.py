@@ -21,6 +21,10 @@ if TYPE_CHECKING:  # types only: the stages' packages bring heavy libraries alon
 LARGEST_REST = 0.1  # of the zone's area: what else of the mask lies elsewhere, and what of the zone is holes
 FARTHEST_FOVEA = 1.0  # radii of the zone by which a given fovea may lie outside of it
 SMALLEST_PX2 = 28.0  # a zone of 3 px radius has no shape to speak of
+SMALLEST_FOUND_MM2 = (
+    0.02  # of a zone that a model found: healthy eyes have 0.071 and more (Samara et al. 2015)
+)
+WIDEST_FIELD_MM = 6.0  # of usual scans: what a pixel is taken to be at most where no scale is known
 SMOOTHING = {
     False: 0.7,
     True: 2.0,
@@ -28,14 +32,19 @@ SMOOTHING = {
 
 
 def find_faz(
-    target: TargetMask, *, fov: np.ndarray, fovea: tuple[float, float] | None = None
+    target: TargetMask,
+    *,
+    fov: np.ndarray,
+    fovea: tuple[float, float] | None = None,
+    um_per_px: float | None = None,
 ) -> Outline | str:
     """The zone's outline in pixels, or the reason why there is none.
 
     The largest connected part of the mask, small holes filled. There is none (`no_faz`) where the mask is empty, where
     other parts or holes come to more than a tenth of it, so that it is no one closed region, or where a given `fovea`
-    (row, col) lies farther outside of it than its own radius. A zone that reaches the edge of the field `fov` (H, W)
-    is cut (`region_out_of_bounds`); one of a few pixels has no shape (`resolution_too_low`).
+    (row, col) lies farther outside of it than its own radius, or where a model found a speck: in a field away from the
+    fovea a gap between capillaries may look like a zone. A zone that reaches the edge of the field `fov` (H, W) is cut
+    (`region_out_of_bounds`); one of a few pixels has no shape (`resolution_too_low`).
     """
     if not target.mask.any():
         return "no_faz"
@@ -44,7 +53,7 @@ def find_faz(
         return "no_faz"
     if patch.area_px < SMALLEST_PX2:
         return "resolution_too_low"
-    if _apart(target, patch) > LARGEST_REST * patch.area_px:
+    if _apart(target, patch) > LARGEST_REST * patch.area_px or _is_speck(target, patch, um_per_px):
         return "no_faz"
     if not patch.is_free(fov).all():
         return "region_out_of_bounds"
@@ -54,6 +63,16 @@ def find_faz(
         if depth < -FARTHEST_FOVEA * outline.radius_px:
             return "no_faz"
     return outline
+
+
+def _is_speck(target: TargetMask, patch: Patch, um_per_px: float | None) -> bool:
+    """Whether a model found it and it is smaller than any avascular zone; what was drawn is taken as it is."""
+    from retquant.segmentation.segmentation import MODEL_SOURCE
+
+    if not target.source.startswith(MODEL_SOURCE):
+        return False
+    pitch_mm = WIDEST_FIELD_MM / max(target.mask.shape) if um_per_px is None else um_per_px / 1000
+    return bool(patch.area_px * pitch_mm**2 < SMALLEST_FOUND_MM2)
 
 
 def smooth_outline(patch: Patch, *, is_hard: bool) -> Outline:

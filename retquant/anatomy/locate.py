@@ -45,9 +45,9 @@ def locate(
     disc_target = segmentation.get("disc")
     disc = find_disc(disc_target, fov) if disc_target is not None else None
     fovea, fovea_source = _fovea(segmentation, record.fovea_xy)
-    if fovea is None and modality == "octa":
-        fovea, fovea_source = _middle_of_faz(segmentation, fov)
     scale = resolve_scale(record, field=field, disc=disc, fovea=fovea, file_um_per_px=file_um_per_px)
+    if fovea is None and modality == "octa":
+        fovea, fovea_source = _middle_of_faz(segmentation, fov, scale.um_per_px)
     return Anatomy(
         disc=disc,
         fovea=fovea,
@@ -71,9 +71,10 @@ def _fovea(segmentation: Segmentation, given: tuple[float, float] | None) -> Pla
     return (spot.center, "fovea") if spot else (None, None)
 
 
-def _middle_of_faz(segmentation: Segmentation, fov: np.ndarray | None) -> Place:
+def _middle_of_faz(segmentation: Segmentation, fov: np.ndarray | None, um_per_px: float | None) -> Place:
     target = segmentation.get("faz")
     if target is None:
         return None, None
-    zone = find_faz(target, fov=np.ones(target.probability.shape, bool) if fov is None else fov)
+    everywhere = np.ones(target.probability.shape, bool)
+    zone = find_faz(target, fov=everywhere if fov is None else fov, um_per_px=um_per_px)
     return (zone.center, "faz") if isinstance(zone, Outline) else (None, None)

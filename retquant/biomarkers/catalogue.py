@@ -102,9 +102,10 @@ def _entry(definition: Definition) -> str:
         ("a function of", f"`{definition.derived_from}`" if definition.derived_from else ""),
         ("standard error", "beside it, `__se`" if definition.has_standard_error else ""),
         ("also called", ", ".join(definition.aliases)),
-        (
-            "needs of the picture",
-            ", ".join(needed_text(*line) for line in gates().get(definition.id, {}).items()),
+        *(
+            (f"needs of {pictures}", ", ".join(needed_text(*line) for line in gate.items()))
+            for pictures, modality in (("a photograph", "cfp"), ("an angiogram", "octa"))
+            if (gate := gates(modality).get(definition.id))
         ),
         ("reference", f"[{definition.reference}](references.bib)"),
         ("version", str(definition.version)),

@@ -41,11 +41,17 @@ def first_names(columns: Sequence[str], image: RetinalImage) -> list[str]:
     return [name for name, slab in map(split_slab, columns) if slab in (None, first)]
 
 
+def deeper_slabs(columns: Sequence[str], image: RetinalImage) -> list[str]:
+    """The slabs beyond the first that an image has and some column is of."""
+    wanted = {slab for _, slab in map(split_slab, columns)}
+    return [slab for slab in image.slab_names[1:] if slab in wanted]
+
+
 def in_slabs(
     columns: Sequence[str],
     image: RetinalImage,
     first: Biomarkers,
-    measure: Callable[[RetinalImage, Sequence[str]], Biomarkers] | None,
+    measure: Callable[[RetinalImage, Sequence[str], str], Biomarkers] | None,
 ) -> Biomarkers:
     """All columns of an image, in their order: slab 1's as measured, those of its other slabs measured now.
 
@@ -56,7 +62,8 @@ def in_slabs(
     first : Biomarkers
         Slab 1's measurements of `first_names`, by their names in the registry.
     measure : callable, optional
-        Measures a slab for columns, by their names in the registry; None where nothing tells its vessels.
+        Measures a slab for columns, by their names in the registry, and is told its name; None where nothing tells
+        its vessels.
     """
     placed = {name: split_slab(name) for name in columns}
     found: dict[str | None, Biomarkers] = {None: first}
@@ -66,7 +73,7 @@ def in_slabs(
         if not place:
             found[slab] = first
         elif seen is not None and measure is not None:
-            found[slab] = measure(seen, names)
+            found[slab] = measure(seen, names, slab)
     return {
         column: found[slab][name] if slab in found else missing("target_absent")
         for column, (name, slab) in placed.items()

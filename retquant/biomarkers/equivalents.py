@@ -182,7 +182,12 @@ def pair_up(calibres: np.ndarray, combine: Combine) -> float:
 
 
 def crossing_calibres(view: View) -> np.ndarray:
-    """Calibres in pixels of the vessels that cross a zone, widest first, one for each connected path.
+    """Calibres in pixels of the vessels that cross a zone, widest first, one for each connected path."""
+    return crossing_vessels(view)[0]
+
+
+def crossing_vessels(view: View) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) calibres in pixels, widest first, and (K,) segments of `view.graph` that they are of.
 
     A path begins on the zone's inner circle and reaches its outer circle or the edge of the field. A
     connected part with one trunk and many branches counts once; parts that only touch, such as two crossing
@@ -190,17 +195,17 @@ def crossing_calibres(view: View) -> np.ndarray:
     """
     graph = view.graph
     if not len(graph):
-        return np.zeros(0)
+        return np.zeros(0), np.zeros(0, np.intp)
     label = view.part
     at_inner, at_outer = _reaches(view)
-    found: list[float] = []
+    found: list[tuple[float, int]] = []
     for part in np.unique(label[at_inner.any(axis=1)]):
         inner = np.flatnonzero((label == part)[:, None] & at_inner) // 2
         exits = int(np.count_nonzero((label == part)[:, None] & at_outer))
-        trunks = sorted((_trunk_calibre(view, int(segment)) for segment in inner), reverse=True)
+        trunks = sorted(((_trunk_calibre(view, int(s)), int(s)) for s in inner), reverse=True)
         found += trunks[: min(len(trunks), exits)]
-    widths = np.sort(np.asarray(found, float))[::-1]
-    return widths[np.isfinite(widths)]
+    found = sorted((each for each in found if math.isfinite(each[0])), key=lambda each: -each[0])
+    return np.array([width for width, _ in found]), np.array([s for _, s in found], np.intp)
 
 
 def _reaches(view: View) -> tuple[np.ndarray, np.ndarray]:
@@ -267,7 +272,7 @@ def _before_zone(view: View) -> np.ndarray:
 
 
 def _equivalent(view: View, vessels: int, combine: Combine) -> Measurement:
-    calibres = view.shared("crossing_calibres", crossing_calibres)
+    calibres, _ = view.shared("crossing_vessels", crossing_vessels)
     if len(calibres) < vessels:
         return missing("too_few_vessels")
     return Measurement(value=pair_up(calibres[:vessels], combine), n=len(calibres))

@@ -2,8 +2,8 @@
 
 The outline is a polygon (`anatomy.faz`), and each figure is exact for it: nothing is counted in pixels. The zone must
 be one closed region about the fovea. Where the mask is empty, falls into parts, has holes of more than a tenth of its
-area, or lies farther from a given fovea than its own radius, all are missing with `no_faz`; where the edge of the field
-cuts it, with `region_out_of_bounds`.
+area, lies farther from a given fovea than its own radius, or is a speck (of less than 0.02 mm2) that a model found, all
+are missing with `no_faz`; where the edge of the field cuts it, with `region_out_of_bounds`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def zone_of(view: View) -> Outline | Measurement:
 def _find(view: View) -> Outline | str:
     inputs = view.inputs
     given = inputs.anatomy.fovea if inputs.anatomy.fovea_source != "faz" else None
-    return find_faz(inputs.segmentation.targets["faz"], fov=inputs.fov, fovea=given)
+    scale = inputs.anatomy.scale.um_per_px
+    return find_faz(inputs.segmentation.targets["faz"], fov=inputs.fov, fovea=given, um_per_px=scale)
 
 
 def _of(view: View, figure: str, times: float = 1.0) -> Measurement:

@@ -1,8 +1,9 @@
 """Which quality of picture each biomarker needs, and whether one meets it.
 
-The gates are data, fitted by `benchmarks/quality_gates.py` on spoilt pictures and kept in `gates.toml`: for each
-definition a least (or greatest) value of some quality measures. A gate removes nothing by itself: values are always
-stored, and who loads them says whether those of unfit pictures shall be left out.
+The gates are data, fitted on spoilt pictures by `benchmarks/quality_gates.py` (photographs) and
+`benchmarks/octa_gates.py` (angiograms) and kept in `gates.toml`: for each modality and definition a least (or greatest)
+value of some quality measures. A gate removes nothing by itself: values are always stored, and who loads them says
+whether those of unfit pictures shall be left out.
 """
 
 from __future__ import annotations
@@ -15,9 +16,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 GATES_FILE = Path(__file__).with_name("gates.toml")
-
-GATED_MODALITY = "cfp"
-"""Of the pictures that were spoilt; what an angiogram needs is not known yet."""
 
 Gate = Mapping[str, float]
 """Quality measure (without "quality_") -> the value it must reach."""
@@ -43,28 +41,41 @@ class QualityMeasure:
         return self.oriented(value) >= self.oriented(needed)
 
 
-# What blur, sensor noise and compression each take from a picture, and nothing else does.
-MEASURES = (
-    QualityMeasure(name="vessel_sharpness"),
-    QualityMeasure(name="noise", more_is_better=False),
-    QualityMeasure(name="blockiness", more_is_better=False),
+MEASURES: Mapping[str, tuple[QualityMeasure, ...]] = MappingProxyType(
+    {
+        # what blur, sensor noise and compression each take from a photograph, and nothing else does
+        "cfp": (
+            QualityMeasure(name="vessel_sharpness"),
+            QualityMeasure(name="noise", more_is_better=False),
+            QualityMeasure(name="blockiness", more_is_better=False),
+        ),
+        # what weak flow, a moving eye, floaters and blur each take from an angiogram
+        "octa": (
+            QualityMeasure(name="signal_strength"),
+            QualityMeasure(name="motion_lines", more_is_better=False),
+            QualityMeasure(name="shadow_fraction", more_is_better=False),
+            QualityMeasure(name="defocus", more_is_better=False),
+        ),
+    }
 )
-_BY_NAME = {measure.name: measure for measure in MEASURES}
+"""Modality -> the measures that a gate may ask for."""
+
+_BY_NAME = {measure.name: measure for measures in MEASURES.values() for measure in measures}
 
 
 @cache
-def gates() -> Mapping[str, Gate]:
+def gates(modality: str) -> Mapping[str, Gate]:
     """Definition id -> its gate; an empty one asks for nothing. Definitions without a line were not fitted."""
-    read = tomllib.loads(GATES_FILE.read_text(encoding="utf-8"))["gates"]
+    read = _read().get(modality, {})
     return MappingProxyType({name: MappingProxyType(gate) for name, gate in read.items()})
 
 
-def is_fit(definition_id: str, quality: Mapping[str, float]) -> bool:
+def is_fit(definition_id: str, quality: Mapping[str, float], modality: str) -> bool:
     """Whether a picture of that quality (measure without "quality_" -> value) is fit for a definition.
 
     A definition that was not fitted, and one whose gate asks for nothing, takes any picture.
     """
-    needed = gates().get(definition_id, {})
+    needed = gates(modality).get(definition_id, {})
     return all(_BY_NAME[name].meets(quality.get(name, float("nan")), level) for name, level in needed.items())
 
 
@@ -73,10 +84,15 @@ def needed_text(name: str, level: float) -> str:
     return f"{name} {'at least' if _BY_NAME[name].more_is_better else 'at most'} {level:g}"
 
 
-def as_toml(fitted: Mapping[str, Gate]) -> str:
-    """The text of `gates.toml`; levels rounded to three digits."""
+def with_gates(modality: str, fitted: Mapping[str, Gate]) -> str:
+    """The text of `gates.toml` with the gates of one modality replaced; levels rounded to three digits."""
     import tomli_w
 
     rounded = {name: {m: float(f"{level:.3g}") for m, level in gate.items()} for name, gate in fitted.items()}
-    head = "# Written by benchmarks/quality_gates.py: what each definition needs of a picture.\n"
-    return head + tomli_w.dumps({"gates": rounded})
+    head = "# Written by benchmarks/quality_gates.py and octa_gates.py: what each definition needs of a picture.\n"
+    return head + tomli_w.dumps({**_read(), modality: rounded})
+
+
+def _read() -> dict[str, dict[str, dict[str, float]]]:
+    read: dict[str, dict[str, dict[str, float]]] = tomllib.loads(GATES_FILE.read_text(encoding="utf-8"))
+    return read

@@ -13,9 +13,11 @@ import numpy as np
 
 from retquant.anatomy.regions import ZONES, zone
 from retquant.biomarkers.av_crossings import av_crossings
+from retquant.biomarkers.equivalents import crossing_vessels
 from retquant.biomarkers.tortuosity import find_pieces, tortuosity_grisan, tortuosity_hart1
 from retquant.biomarkers.trees import find_trees
 from retquant.biomarkers.workspace import MeasureInputs, View, Workspace
+from retquant.vessels.clip import origins
 
 Table = dict[str, np.ndarray]
 
@@ -86,6 +88,7 @@ def _segments(view: View, um_per_px: float) -> Table:
         "tortuosity_grisan_per_mm": tortuosity_grisan(view) / um_per_px * 1000.0,
         "inflections": find_pieces(view).count - 1,
         **_tree_columns(view),
+        **_equivalent_columns(view),
         **{name: np.logical_or.reduceat(inside, starts) if count else inside
            for name, inside in _zone_flags(view.inputs, graph.points).items()},
     }  # fmt: skip
@@ -104,6 +107,20 @@ def _tree_columns(view: View) -> Table:
         name: np.where(is_known, values.astype(object), nothing)
         for name, values, is_known in zip(names, columns, known, strict=True)
     }
+
+
+def _equivalent_columns(view: View) -> Table:
+    """Which segments central retinal equivalents of zone B are made of: their place, widest first, and width there."""
+    rank, width = np.full(len(view.whole), None), np.full(len(view.whole), math.nan)
+    if view.structure in ("artery", "vein") and view.inputs.anatomy.disc is not None:
+        zone_b = view.workspace.view(view.structure, "zone_b")
+        widths, stretches = crossing_vessels(zone_b)
+        segments = origins(zone_b.whole, zone_b.extent.region.contains)[stretches]
+        for place in range(len(segments))[
+            ::-1
+        ]:  # a segment that comes back into the zone keeps its first place
+            rank[segments[place]], width[segments[place]] = place + 1, widths[place]
+    return {"equivalent_rank": rank, "equivalent_calibre_px": width}
 
 
 def _bifurcations(view: View, um_per_px: float) -> Table:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from retquant.compatibility.mapping import Counterpart
 from retquant.errors import ConfigError, OutputError
+from retquant.manifest.formulas import neutral
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,8 +73,19 @@ def write_table(table: pa.Table, path: Path) -> None:
         else:
             from pyarrow import csv as arrow_csv
 
-            arrow_csv.write_csv(table, path)
+            arrow_csv.write_csv(_neutral(table), path)
     except OSError as error:
         raise OutputError(
             f"cannot be written: {error.strerror or error}", where=str(path), remedy="--out elsewhere"
         ) from error
+
+
+def _neutral(table: pa.Table) -> pa.Table:
+    """The table with text that no spreadsheet takes for a formula."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            cells = [None if cell is None else neutral(cell) for cell in table[place].to_pylist()]
+            table = table.set_column(place, field, pa.array(cells, field.type))
+    return table

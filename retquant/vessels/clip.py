@@ -31,6 +31,12 @@ def clip(graph: VesselGraph, inside: Inside) -> VesselGraph:
     return _taken(graph, runs, keep_junction, crossings, contains)
 
 
+def origins(graph: VesselGraph, inside: Inside) -> np.ndarray:
+    """(B',) segment of `graph` that each segment of `clip(graph, inside)` is a stretch of."""
+    within = _as_function(inside)(graph.points) if len(graph.points) else np.zeros(0, dtype=bool)
+    return _runs(within, graph.starts)[:, 0]
+
+
 def long_enough(
     graph: VesselGraph,
     radius_px: float | None,

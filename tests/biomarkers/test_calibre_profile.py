@@ -35,7 +35,9 @@ def test_every_calibre_and_equivalent_has_its_counterpart_from_the_photograph() 
         assert ours.modalities == ("cfp",)
         for same in ("unit", "needs_scale", "targets", "landmarks", "minimum_visible_share", "direction"):
             assert getattr(ours, same) == getattr(mask, same), name
-        assert gates()[ours.definition_id] == gates()["calibre_profile"]  # what the width itself needs
+        assert (
+            gates("cfp")[ours.definition_id] == gates("cfp")["calibre_profile"]
+        )  # what the width itself needs
 
 
 def test_the_photograph_and_the_true_mask_agree_on_an_eye(eye: MeasureInputs) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,6 +195,29 @@ def test_a_zone_that_the_edge_of_the_field_cuts_is_out_of_bounds():
 
 def test_a_zone_of_a_few_pixels_has_no_shape():
     assert reasons(drawn(disc_share((60, 60), 2)), fovea=(60.0, 60.0)) == {"resolution_too_low"}
+
+
+def test_a_speck_that_a_model_found_is_no_zone_and_one_that_was_drawn_is() -> None:
+    share = disc_share((60, 60), 7)  # 0.015 mm2 at 10 um
+    found = replace(drawn(share), source="model:some")
+    assert reasons(found, fovea=(60.0, 60.0), um_per_px=10.0) == {"no_faz"}
+    assert reasons(drawn(share), fovea=(60.0, 60.0), um_per_px=10.0) == {None}
+    assert reasons(found, fovea=(60.0, 60.0), um_per_px=12.0) == {None}  # 0.022 mm2
+    without_scale = measure(inputs_of(found, um_per_px=None, fovea=(60.0, 60.0)), ["faz_circularity"])
+    assert without_scale["faz_circularity"].value > 0.9  # a pixel of 50 um makes it large enough
+
+
+def test_a_speck_tells_nobody_where_the_fovea_is() -> None:
+    shares = {radius: disc_share((60, 60), radius) for radius in (7, 20)}
+    for radius, share in shares.items():
+        target = replace(drawn(share), source="model:some")
+        anatomy = locate(
+            Segmentation(targets={"faz": target}),
+            ImageRecord(image_id="scan", image=Path("scan.png"), row=1, modality="octa", um_per_px=10.0),
+            field=Field(center=(59.5, 59.5), diameter_px=120.0),
+            modality="octa",
+        )
+        assert anatomy.fovea_source == (None if radius == 7 else "faz")
 
 
 def test_without_a_scale_sizes_go_and_shapes_stay():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from retquant.anatomy import Scale
-from retquant.biomarkers import bifurcation_table, crossing_table, segment_table
+from retquant.biomarkers import bifurcation_table, crossing_table, measure, segment_table
+from retquant.biomarkers.equivalents import pair_up
 from retquant.phantoms import murray_junction, quarter_circle, spokes
 from retquant.tables.schemas import TABLES
 
@@ -31,6 +32,27 @@ def test_every_column_of_a_table_is_equally_long_and_names_its_structure(inputs_
     assert rows["structure"].tolist() == ["artery"] * 6 + ["vein"] * 6
     assert rows["in_zone_b"].all()
     assert rows["in_zone_c"].all()
+
+
+def test_the_segments_that_equivalents_are_made_of_are_told_with_their_widths(inputs_of):
+    widths = [9.0, 12.0, 14.0, 15.0, 17.0, 20.0, 5.0, 7.0]
+    inputs = inputs_of(spokes(size=(700, 700), disc_radius=60.0, artery_widths=widths))
+    rows = segment_table(inputs)
+    artery = rows["structure"] == "artery"
+    used = artery & np.array([rank is not None and rank <= 6 for rank in rows["equivalent_rank"]])
+    order = np.argsort(rows["equivalent_rank"][used].astype(int))
+    six = rows["equivalent_calibre_px"][used][order]
+    assert six.tolist() == [20.0, 17.0, 15.0, 14.0, 12.0, 9.0]
+    assert six.tolist() == rows["calibre_px"][used][order].tolist()  # straight spokes are as wide everywhere
+    combined = pair_up(six, lambda narrow, wide: 0.88 * np.hypot(narrow, wide))
+    crae = measure(inputs, ["crae_knudtson_zone_b"])["crae_knudtson_zone_b"]
+    assert combined * inputs.anatomy.scale.um_per_px == pytest.approx(crae.value)
+
+
+def test_without_a_disc_no_segment_enters_an_equivalent(inputs_of):
+    rows = segment_table(inputs_of(quarter_circle()))
+    assert set(rows["equivalent_rank"]) == {None}
+    assert np.isnan(rows["equivalent_calibre_px"]).all()
 
 
 def test_micrometres_are_missing_without_a_scale(inputs_of):

@@ -28,7 +28,7 @@ from retquant.cohort import ClusterSettings, CohortSettings
 from retquant.config import BiomarkerSettings, RunConfig, VesselSettings
 from retquant.images.retinal_image import Field, RetinalImage
 from retquant.phantoms import simple_eye, spokes
-from retquant.segmentation.mirror import segment_in_mirror
+from retquant.segmentation.mirror import mirrored, turned_back
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.tables.reader import read_table
 from retquant.vessels import VesselGraph, build_graph
@@ -165,7 +165,7 @@ def test_a_segmenter_sees_the_mirrored_image_and_its_answer_is_turned_back(axis)
             targets={"vessel": TargetMask(probability=shown.pixels[..., 1].copy(), source="model:x")}
         )
 
-    found = segment_in_mirror(segmenter, image, axis)
+    found = turned_back(segmenter(mirrored(image, axis)), axis)
     assert (found.targets["vessel"].probability == pixels[..., 1]).all()
     assert (seen[0].pixels == np.flip(pixels, axis)).all()
     assert seen[0].field.center == ((29.0, 20.0), (10.0, 39.0))[axis]

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.agreement import agreement
 from benchmarks.real_eyes import DrawnEye, arteries_and_veins, chase, drive, hrf, measured
 from benchmarks.turned_eyes import QUARTERS, RESAMPLED
+from retquant.association.reliability import agreement
 from retquant.biomarkers import BIOMARKERS, Measurement
 
 READERS: dict[str, Callable[[Path], Iterator[DrawnEye]]] = {

@@ -72,7 +72,7 @@ def test_length_inside_a_wider_vessel_is_overlaid_and_length_beside_it_is_not() 
 @pytest.fixture(scope="module")
 def small() -> Scan:
     """A scan of 2 mm, which grows and is measured in seconds."""
-    return Scan(2.0, 203, 77)
+    return Scan(2.0, 203, 79)
 
 
 def test_retinas_repeat_and_are_ill_where_the_number_is_odd(

@@ -27,7 +27,7 @@ REGIONS = (
 LEAST_MM = 0.5  # of vessel in a region, below which one short vessel found or lost is all there is
 
 
-@pytest.fixture(scope="module", params=[(3, 3.0, 304), (5, 3.0, 304)], ids=["seed 3", "seed 5"])
+@pytest.fixture(scope="module", params=[(5, 3.0, 304), (8, 3.0, 304)], ids=["seed 5", "seed 8"])
 def pair(request: pytest.FixtureRequest) -> tuple[OctaRetina, dict[str, Measurement]]:
     seed, mm, pixels = request.param
     retina = octa_retina(seed, field_mm=mm, size=pixels, eye="OS")
@@ -89,6 +89,7 @@ def test_the_width_of_large_vessels_is_that_of_their_edges(pair):
     truth = retina.truth["large_vessel_calibre_length_weighted_field"]
     value = found["large_vessel_calibre_length_weighted_field"].value
     assert value == pytest.approx(truth, rel=0.03)
+    # an end that lies within another vessel is not seen
     assert found["large_vessel_end_points_field"].value == pytest.approx(
         retina.truth["large_vessel_end_points_field"], abs=4
     )
