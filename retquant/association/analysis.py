@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +13,35 @@ import retquant
 from retquant.association.associations import Associations
 from retquant.association.catalogue import choose_biomarkers
 from retquant.association.covariates import encode
-from retquant.association.effects import estimate_all
+from retquant.association.effects import REFIT, estimate_all
 from retquant.association.eyes import analysis_rows
 from retquant.association.labels import join_labels, read_labels
 from retquant.association.outcome import read_outcome, require_columns
 from retquant.association.people import identify
 from retquant.association.results import read_results
+from retquant.association.robustness import reruns
+from retquant.association.selection import weighted_reruns, who_is_missing
 from retquant.association.study import Exclusion, Study
 from retquant.errors import AssociationError
 from retquant.tables.modalities import of_one_modality
 
 
 def associate(
-    results: Path | pd.DataFrame,
+    results: Path | str | pd.DataFrame,
     *,
     outcome: str,
-    labels: Path | pd.DataFrame | None = None,
+    labels: Path | str | pd.DataFrame | None = None,
     covariates: Sequence[str] = (),
     biomarkers: Sequence[str] = ("*",),
     eyes: str = "auto",
     kind: str = "auto",
+    time: str | None = None,
+    entry: str | None = None,
     gate: bool = False,
+    refit: int = REFIT,
+    robust: int = 0,
+    missing: Mapping[str, Mapping[str, int]] | None = None,
+    source: str | None = None,
     out: Path | None = None,
 ) -> Associations:
     """Test every biomarker against one outcome, two eyes of a person never counted as two people.
@@ -56,9 +64,21 @@ def associate(
         "auto": by person unless the outcome differs between the eyes of a person; "mean": by person;
         "both": by eye, clustered by person.
     kind : str
-        "auto", "binary" or "continuous".
+        "auto", "binary", "continuous", "ordinal", "count" or "survival".
+    time : str, optional
+        Column of follow-up times; makes the outcome, of two values, a time to event.
+    entry : str, optional
+        Column of the times from which people are at risk, as age at recruitment where time is age.
     gate : bool
         Leave out values of pictures whose quality is below what the biomarker needs; a DataFrame is taken as it is.
+    refit : int
+        In a study too large to fit every pair exactly: how many biomarkers of least p are, after a fast screen.
+    robust : int
+        How many biomarkers of least p are analysed again with better pictures, without outliers, by eye, sex and site.
+    missing : mapping, optional
+        Biomarker -> reason -> images, of a DataFrame that was read from a run.
+    source : str, optional
+        Where a DataFrame came from, for the report.
     out : Path, optional
         Folder that gets `associations.parquet` and `associations.html`.
 
@@ -76,24 +96,28 @@ def associate(
         table = labels if isinstance(labels, pd.DataFrame) else read_labels(labels)
         images, exclusions, notes = join_labels(images, table)
     column = outcome if outcome in images.columns else outcome.partition("=")[0].strip()
-    if column in covariates:
+    if column in covariates or {time, entry} & set(covariates):
         raise AssociationError(
-            f"{column} is both outcome and covariate", remedy="leave it out of the covariates"
+            f"{column if column in covariates else time} is both outcome and covariate",
+            remedy="leave it out of the covariates",
         )
     require_columns(images, covariates, what="covariates")
-    tested = choose_biomarkers(images, biomarkers, leave_out=(column, *covariates))
+    tested = choose_biomarkers(
+        images, biomarkers, leave_out=(column, *covariates, *filter(None, (time, entry)))
+    )
     images, shared = of_one_modality(images, [biomarker.name for biomarker in tested])
     if shared:
         notes.append(
             f"{len(shared)} biomarkers that photographs and angiograms both have are those of photographs: "
             f"{', '.join(shared[:3])}{', …' if len(shared) > 3 else ''}."
         )
-    target = read_outcome(images, outcome, kind)
+    joined = images
+    target = read_outcome(images, outcome, kind, time=time, entry=entry)
     images, warnings = identify(images)
     names = [biomarker.name for biomarker in tested]
     rows = analysis_rows(images, target, covariates=list(covariates), biomarkers=names, policy=eyes)
     terms = encode(rows.covariates)
-    table, dropped = estimate_all(rows, terms, tested, outcome=outcome, kind=target.kind)
+    table, dropped = estimate_all(rows, terms, tested, outcome=outcome, kind=target.kind, refit=refit)
     study = Study(
         outcome=outcome,
         kind=target.kind,
@@ -107,15 +131,39 @@ def associate(
         n_images=n_images,
         n_people=len(np.unique(rows.person)),
         n_eyes=int(rows.eyes.max(axis=1).sum()),
-        n_events=int(rows.outcome.sum()) if target.kind == "binary" else None,
+        n_events=int(rows.outcome.sum()) if target.kind in ("binary", "survival") else None,
         exclusions=(*exclusions, *rows.exclusions),
         warnings=(*warnings, *rows.warnings),
         notes=(*notes, *target.notes, *terms.notes, *dropped),
-        source=found.source,
+        source=source or found.source,
     )
     definitions = {biomarker.name: biomarker.definition for biomarker in tested}
+    again = None
+    if robust:
+
+        def analyse(part: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+            return associate(
+                part,
+                outcome=outcome,
+                covariates=covariates,
+                biomarkers=names,
+                eyes=eyes,
+                kind=target.kind,
+                time=time,
+                entry=entry,
+            ).table
+
+        again = reruns(joined, table, analyse, most=robust)
+        weighted = weighted_reruns(rows, terms, table, kind=target.kind, most=robust)
+        again = pd.concat([again, weighted], ignore_index=True) if len(weighted) else again
     result = Associations(
-        table=table, study=study, definitions=definitions, missing=found.missing, versions=_versions()
+        table=table,
+        study=study,
+        definitions=definitions,
+        missing=missing or found.missing,
+        reruns=again,
+        selection=who_is_missing(rows, terms),
+        versions=_versions(),
     )
     if out is not None:
         result.to_parquet(out / "associations.parquet")

@@ -23,14 +23,14 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "derived_from": ("string", "biomarker that determines this one"),
         "unit": ("string", "of the biomarker, UCUM"),
         "outcome": ("string", "column of the labels, or column=value"),
-        "kind": ("string", "binary or continuous"),
+        "kind": ("string", "binary, continuous, ordinal, count or survival (time to event)"),
         "model": ("string", "that gave the estimate"),
         "n_people": ("int64", "people in this row's analysis"),
         "n_eyes": ("int64", "eyes of these people in which the biomarker was measured"),
-        "n_events": ("Int64", "rows (people, or eyes) with the outcome; null for a continuous outcome"),
+        "n_events": ("Int64", "rows (people, or eyes) with the event; null where the outcome is no event"),
         "effect": (
             "float64",
-            "per standard deviation of the biomarker: log odds ratio, or difference in the outcome",
+            "per standard deviation of the biomarker: log odds, rate or hazard ratio, or difference in the outcome",
         ),
         "standard_error": ("float64", "of effect"),
         "ci_low": ("float64", "of effect, 95 %"),
@@ -39,16 +39,35 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "q": ("float64", "false discovery rate (Benjamini-Hochberg) among rows of role biomarker"),
         "effect_per_unit": ("float64", "effect per unit of the biomarker"),
         "sd": ("float64", "standard deviation of the biomarker over people"),
-        "odds_ratio": ("float64", "exp(effect); null for a continuous outcome"),
-        "odds_ratio_low": ("float64", "exp(ci_low)"),
-        "odds_ratio_high": ("float64", "exp(ci_high)"),
+        "ratio": ("float64", "exp(effect): odds, rate or hazard ratio; null for a continuous outcome"),
+        "ratio_low": ("float64", "exp(ci_low)"),
+        "ratio_high": ("float64", "exp(ci_high)"),
+        "e_value": (
+            "float64",
+            "risk ratio that a confounder needs to explain the ratio away (VanderWeele 2017)",
+        ),
+        "e_value_ci": ("float64", "the same for the end of the interval nearer to 1; 1 where it holds 1"),
+        "detectable_effect": (
+            "float64",
+            "least effect that 80 of 100 such studies find at p < 0.05, as effect",
+        ),
         "reason": ("string", "why there is no estimate; null where there is one"),
         "note": ("string", "what to know about this estimate"),
     }
 )
 """Columns of the table: pandas type and meaning."""
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+
+RATIOS: Mapping[str, str] = MappingProxyType(
+    {
+        "binary": "odds ratio",
+        "ordinal": "odds ratio of a higher grade",
+        "count": "rate ratio",
+        "survival": "hazard ratio",
+    }
+)
+"""What exp(effect) is, by kind of outcome; a continuous outcome has none."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,6 +79,8 @@ class Associations:
     definitions: Mapping[str, str] = field(default_factory=dict)  # biomarker -> one sentence
     missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # biomarker -> reason -> images
     versions: Mapping[str, str] = field(default_factory=dict)
+    reruns: pd.DataFrame | None = None  # columns of robustness.COLUMNS
+    selection: pd.DataFrame | None = None  # columns of selection.COLUMNS
 
     @property
     def n_tests(self) -> int:
@@ -82,9 +103,9 @@ class Associations:
         lines = []
         for row in self.table[self.table["q"].notna()].head(count).itertuples():
             effect = f"{row.effect:.3g} ({row.ci_low:.3g} to {row.ci_high:.3g}) per SD"
-            if row.kind == "binary":
-                bounds = f"{row.odds_ratio_low:.2f} to {row.odds_ratio_high:.2f}"
-                effect = f"odds ratio {row.odds_ratio:.2f} ({bounds}) per SD"
+            if row.kind in RATIOS:
+                bounds = f"{row.ratio_low:.2f} to {row.ratio_high:.2f}"
+                effect = f"{RATIOS[row.kind]} {row.ratio:.2f} ({bounds}) per SD"
             lines.append(f"{row.biomarker}: {effect}, p {row.p:.2g}, q {row.q:.2g}, n {row.n_people:,}")
         return lines
 

@@ -30,6 +30,7 @@ class Rows:
     biomarkers: pd.DataFrame  # (n, M) float
     outcome: np.ndarray  # (n,) float, never NaN
     covariates: pd.DataFrame  # (n, covariates), float or text
+    follow: np.ndarray | None  # (n, 2) entry and exit of time to event
     person: np.ndarray  # (n,) int, equal for the eyes of a person
     eyes: pd.DataFrame  # (n, M) int, eyes behind each value
     level: str  # "person" | "eye"
@@ -80,6 +81,11 @@ def analysis_rows(
             eyes.groupby(level=0).sum(),
             target.groupby(level=0).mean(),
         )
+    follow = None
+    if outcome.exit is not None:
+        entry = outcome.entry if outcome.entry is not None else 0.0 * outcome.exit
+        times = pd.DataFrame({"entry": entry, "exit": outcome.exit}).loc[images.index]
+        follow = times.groupby(eye if per_eye else eye[:1], sort=True).mean().to_numpy(dtype=float)
     columns = pd.DataFrame({name: clean(images[name]) for name in covariates}, index=images.index)
     table, differing = _common(columns, eye if per_eye else eye[:1])
     warnings += [
@@ -90,6 +96,7 @@ def analysis_rows(
         biomarkers=means,
         outcome=target.to_numpy(dtype=float),
         covariates=table.loc[means.index],
+        follow=follow,
         person=pd.factorize(means.index.get_level_values(0))[0],
         eyes=eyes,
         level="eye" if per_eye else "person",
@@ -136,7 +143,7 @@ def _usable_eyes(images: pd.DataFrame, outcome: Outcome) -> tuple[pd.DataFrame, 
         "images of unknown eye of people with several images", images.loc[unknown, "image_id"]
     )
     images = images[~unknown]
-    if outcome.kind == "binary":
+    if outcome.kind != "continuous":
         values = outcome.values.loc[images.index]
         mixed = values.groupby([images["_person"], images["_eye"]]).transform("nunique") > 1
         left_out += exclusion("images of an eye that disagree on the outcome", images.loc[mixed, "image_id"])

@@ -6,12 +6,13 @@ from typing import Any
 
 from retquant.association.associations import COLUMNS, SCHEMA_VERSION
 from retquant.association.models import REFUSALS
+from retquant.association.outcome import KINDS
 
 _TYPES = {"string": "string", "int64": "integer", "Int64": "integer", "float64": "number"}
 _ALWAYS = ("biomarker", "role", "outcome", "kind", "n_people", "n_eyes")
 _CLOSED = {
     "role": ["biomarker", "derived", "quality"],
-    "kind": ["binary", "continuous"],
+    "kind": list(KINDS),
     "reason": [*REFUSALS, None],
 }
 

@@ -13,7 +13,7 @@ IDENTIFIERS = ("image_id", "participant_id", "eye", "visit")
 _EYES = {"r": "OD", "right": "OD", "od": "OD", "re": "OD", "l": "OS", "left": "OS", "os": "OS", "le": "OS"}
 
 
-def read_labels(path: Path) -> pd.DataFrame:
+def read_labels(path: Path | str) -> pd.DataFrame:
     """Read labels from CSV, TSV or Parquet; identifiers stay text, so that 007 keeps its zeros.
 
     Raises
@@ -21,6 +21,7 @@ def read_labels(path: Path) -> pd.DataFrame:
     AssociationError
         The file is missing, empty or of another kind.
     """
+    path = Path(path)
     if not path.is_file():
         raise AssociationError(
             "there is no such file", where=str(path), remedy="check the path given to --labels"

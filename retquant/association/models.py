@@ -2,8 +2,8 @@
 
 Continuous outcomes: least squares, with HC3 standard errors (MacKinnon and White 1985), or clustered by
 person where a row is an eye. Binary outcomes: logistic regression; with few events a parameter, or under
-separation, Firth's (see `firth`). Legend of shapes: n rows, K columns; the biomarker is the last column of
-X.
+separation, Firth's (see `firth`). Other outcomes: see `graded_models` and `time_models`. Legend of shapes: n rows, K
+columns; the biomarker is the last column of X.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "collinear": "the covariates determine the biomarker",
         "too_few_people": "too few people for the number of parameters",
         "too_few_events": f"fewer than {FEWEST_EVENTS} people with, or without, the outcome",
-        "separation": "the outcome is separated perfectly, and there is no penalised model for two eyes",
+        "separation": "the outcome is separated perfectly, and there is no penalised model for such rows",
         "no_convergence": "the fit did not converge",
     }
 )
@@ -55,28 +55,49 @@ def refused(reason: str) -> Estimate:
     return Estimate(reason=reason, note=REFUSALS[reason])
 
 
-def estimate(y: np.ndarray, X: np.ndarray, *, kind: str, person: np.ndarray, clustered: bool) -> Estimate:
+def estimate(
+    y: np.ndarray,
+    X: np.ndarray,
+    *,
+    kind: str,
+    person: np.ndarray,
+    clustered: bool,
+    follow: np.ndarray | None = None,
+) -> Estimate:
     """Fit outcome y (n,) on X (n, K) and return the estimate of the last column.
 
     Parameters
     ----------
     kind : str
-        "continuous" or "binary".
+        One of `outcome.KINDS`.
     person : np.ndarray
         (n,) int, equal for the two eyes of a person.
     clustered : bool
         True where a row is an eye.
+    follow : np.ndarray, optional
+        (n, 2) entry and exit, of an outcome of kind "survival".
     """
     people = len(np.unique(person))
     if people < X.shape[1] + (FEWEST_CLUSTERS_OVER if clustered else 3):
         return refused("too_few_people")
     if kind == "continuous":
         return _least_squares(y, X, person if clustered else None)
+    if kind in ("ordinal", "count"):
+        from retquant.association.graded_models import estimate_count, estimate_ordinal
+
+        return (estimate_ordinal if kind == "ordinal" else estimate_count)(
+            y, X, person if clustered else None
+        )
     with_event, without = len(np.unique(person[y == 1])), len(np.unique(person[y == 0]))
-    events = min(with_event, without)
+    events = with_event if kind == "survival" else min(with_event, without)
     if events < FEWEST_EVENTS:
         return refused("too_few_events")
     per_parameter = events / (X.shape[1] - 1)
+    if kind == "survival":
+        from retquant.association.time_models import estimate_hazard
+
+        assert follow is not None  # every time to event has its times
+        return estimate_hazard(y, X, follow, person if clustered else None, per_parameter)
     if clustered:
         return _logistic_by_person(y, X, person, per_parameter)
     if per_parameter < EVENTS_PER_PARAMETER:
@@ -84,7 +105,7 @@ def estimate(y: np.ndarray, X: np.ndarray, *, kind: str, person: np.ndarray, clu
     fitted = _maximum_likelihood(y, X)
     if fitted is None:
         return _firth(y, X, "separation")
-    return _wald("logistic", fitted[0], fitted[1], freedom=math.inf)
+    return wald("logistic", fitted[0], fitted[1], freedom=math.inf)
 
 
 def _least_squares(y: np.ndarray, X: np.ndarray, person: np.ndarray | None) -> Estimate:
@@ -93,10 +114,10 @@ def _least_squares(y: np.ndarray, X: np.ndarray, person: np.ndarray | None) -> E
     model = OLS(y, X)
     if person is None:
         fit = model.fit(cov_type="HC3", use_t=True)
-        return _wald("linear, HC3", fit.params[-1], fit.bse[-1], freedom=len(y) - X.shape[1])
+        return wald("linear, HC3", fit.params[-1], fit.bse[-1], freedom=len(y) - X.shape[1])
     fit = model.fit(cov_type="cluster", cov_kwds={"groups": person}, use_t=True)
     people = len(np.unique(person))
-    return _wald("linear, clustered by person", fit.params[-1], fit.bse[-1], freedom=people - 1)
+    return wald("linear, clustered by person", fit.params[-1], fit.bse[-1], freedom=people - 1)
 
 
 def _maximum_likelihood(
@@ -126,7 +147,7 @@ def _logistic_by_person(y: np.ndarray, X: np.ndarray, person: np.ndarray, per_pa
     if per_parameter < EVENTS_PER_PARAMETER:
         note = f"{per_parameter:.1f} events per parameter: the odds ratio may be too far from 1"
     people = len(np.unique(person))
-    return _wald("logistic, clustered by person", *fitted, freedom=people - X.shape[1], note=note)
+    return wald("logistic, clustered by person", *fitted, freedom=people - X.shape[1], note=note)
 
 
 def _firth(y: np.ndarray, X: np.ndarray, why: str) -> Estimate:
@@ -145,7 +166,8 @@ def _firth(y: np.ndarray, X: np.ndarray, why: str) -> Estimate:
     )
 
 
-def _wald(model: str, effect: float, error: float, *, freedom: float, note: str = "") -> Estimate:
+def wald(model: str, effect: float, error: float, *, freedom: float, note: str = "") -> Estimate:
+    """Interval and p of a coefficient by Student's t with `freedom` degrees, the normal distribution if infinite."""
     if not (np.isfinite(effect) and np.isfinite(error) and error > 0):
         return refused("no_convergence")
     reference = t(freedom) if math.isfinite(freedom) else norm

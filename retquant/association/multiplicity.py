@@ -1,21 +1,40 @@
-"""False discovery rates over the biomarkers that count as tests."""
+"""How many tests were made, and what that does to a p-value: within families, and by the effective number of tests."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+_FEWEST = 10  # rows that two biomarkers must share for a correlation
 
-def false_discovery_rates(p: pd.Series, counted: pd.Series) -> pd.Series:
+
+def false_discovery_rates(p: pd.Series, counted: pd.Series, family: pd.Series | None = None) -> pd.Series:
     """Benjamini-Hochberg q-values of the finite p-values for which `counted` is True, NaN elsewhere.
 
     Values derived from another biomarker would be the same test twice, and measures of picture quality are no
-    biomarkers of the eye: both are reported without a q-value. Benjamini and Hochberg, JRSS B 1995;57:289.
+    biomarkers of the eye: both are reported without a q-value. With `family`, one label a row, the rate is controlled
+    within each. Benjamini and Hochberg, JRSS B 1995;57:289.
     """
     from statsmodels.stats.multitest import multipletests
 
     q = pd.Series(np.nan, index=p.index, dtype=float)
-    family = counted & p.notna()
-    if family.any():
-        q[family] = multipletests(p[family].to_numpy(), method="fdr_bh")[1]
+    tests = counted & p.notna()
+    groups = pd.Series("", index=p.index) if family is None else family
+    for _, members in p[tests].groupby(groups[tests], sort=False):
+        q[members.index] = multipletests(members.to_numpy(), method="fdr_bh")[1]
     return q
+
+
+def effective_tests(values: pd.DataFrame) -> float:
+    """How many independent tests the (n, M) columns amount to, from the eigenvalues of their correlations.
+
+    Galwey, Genet Epidemiol 2009;33:559 (smooth, where the count of Li and Ji 2005 jumps by 1 as an eigenvalue passes a
+    whole number). Columns that share too few rows count as uncorrelated.
+    """
+    columns = values.loc[:, values.nunique() > 1]
+    if columns.shape[1] <= 1:
+        return float(columns.shape[1])
+    correlation = columns.corr(min_periods=_FEWEST).fillna(0.0).to_numpy(copy=True)
+    np.fill_diagonal(correlation, 1.0)
+    sizes = np.clip(np.linalg.eigvalsh(correlation), 0.0, None)
+    return float(np.sqrt(sizes).sum() ** 2 / sizes.sum())

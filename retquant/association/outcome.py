@@ -11,7 +11,7 @@ import pandas as pd
 
 from retquant.errors import AssociationError
 
-KINDS = ("binary", "continuous")
+KINDS = ("binary", "continuous", "ordinal", "count", "survival")
 _EVENT_WORDS = {
     "yes": "no",
     "y": "n",
@@ -24,32 +24,51 @@ _EVENT_WORDS = {
     "diseased": "healthy",
     "1": "0",
 }
-_FEW_VALUES = 6  # a numeric outcome with no more distinct values than this looks like a grade
+_MOST_LISTED = 12  # columns in a message
+_FEW_VALUES = 6  # whole numbers with no more distinct values than this are grades
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Outcome:
     """The outcome of every row as a number; NaN where it is not known."""
 
-    values: pd.Series  # float; 0 and 1 where kind is "binary"
-    kind: str
+    values: pd.Series  # float; 0 and 1 where kind is "binary" or "survival"
+    kind: str  # one of KINDS
     coding: str  # for people: what 1 and 0 are
     notes: tuple[str, ...] = ()
+    exit: pd.Series | None = None  # survival: time of event or censoring
+    entry: pd.Series | None = None  # survival: time from which a person is at risk; None: from 0 on
 
 
-def read_outcome(frame: pd.DataFrame, outcome: str, kind: str = "auto") -> Outcome:
+def read_outcome(
+    frame: pd.DataFrame,
+    outcome: str,
+    kind: str = "auto",
+    *,
+    time: str | None = None,
+    entry: str | None = None,
+) -> Outcome:
     """Take the outcome out of `frame`, infer its kind unless told, and code it as numbers.
 
     `outcome` is a column, or `column=value` for that value against all others. Two distinct values make it
-    binary (the larger number, or the affirmative word, is the event), more numbers make it continuous.
+    binary (the larger number, or the affirmative word, is the event), few whole numbers ordinal, other numbers
+    continuous; a count is one when told. With `time`, the column of follow-up times, it is time to event.
 
     Raises
     ------
     AssociationError
-        There is no such column, it is empty or constant, or it holds more than two texts.
+        There is no such column, it is empty or constant, or its values do not suit the kind.
     """
     if kind not in ("auto", *KINDS):
-        raise AssociationError(f"the kind of outcome is {kind!r}", remedy="choose auto, binary or continuous")
+        raise AssociationError(
+            f"the kind of outcome is {kind!r}", remedy=f"choose auto, {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+        )
+    if time is not None or kind == "survival":
+        return _time_to_event(frame, outcome, kind, time, entry)
+    if entry is not None:
+        raise AssociationError(
+            "an entry without a time says nothing", where="entry", remedy="give --time too"
+        )
     if outcome not in frame.columns and "=" in outcome:
         column, _, value = (part.strip() for part in outcome.partition("="))
         if column in frame.columns:
@@ -64,7 +83,7 @@ def read_outcome(frame: pd.DataFrame, outcome: str, kind: str = "auto") -> Outco
             where=f"outcome {outcome}",
             remedy="choose an outcome that differs between people",
         )
-    if kind != "continuous" and len(distinct) == 2:
+    if kind not in ("continuous", "count") and len(distinct) == 2:
         return _two_values(values, outcome, sorted(distinct))
     if not pd.api.types.is_numeric_dtype(values):
         raise AssociationError(
@@ -78,15 +97,21 @@ def read_outcome(frame: pd.DataFrame, outcome: str, kind: str = "auto") -> Outco
             where=f"outcome {outcome}",
             remedy=_remedy(outcome, values),
         )
-    notes: tuple[str, ...] = ()
-    if len(distinct) <= _FEW_VALUES and kind == "auto":
+    is_whole = bool((np.asarray(distinct, dtype=float) % 1 == 0).all())
+    if kind == "count":
+        return _count(values.astype(float), outcome, is_whole)
+    if kind == "ordinal" or (kind == "auto" and is_whole and len(distinct) <= _FEW_VALUES):
         notes = (
-            f"{outcome} has {len(distinct)} different numbers and was treated as a continuous score; "
-            f"for one value against the others use the outcome '{outcome}={_plain(max(distinct))}'.",
+            f"{outcome} has {len(distinct)} different whole numbers and was treated as ordered grades; for a score use "
+            f"the kind continuous, for one value against the others the outcome '{outcome}={_plain(max(distinct))}'.",
         )
-    return Outcome(
-        values=values.astype(float), kind="continuous", coding=f"{outcome}, as a number", notes=notes
-    )
+        return Outcome(
+            values=values.astype(float),
+            kind="ordinal",
+            coding=f"{outcome}, grades {', '.join(_plain(float(v)) for v in sorted(distinct)[:12])}",
+            notes=notes if kind == "auto" else (),
+        )
+    return Outcome(values=values.astype(float), kind="continuous", coding=f"{outcome}, as a number")
 
 
 def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> None:
@@ -97,7 +122,8 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> 
     close = [
         match for name in absent for match in difflib.get_close_matches(name, map(str, frame.columns), n=2)
     ]
-    known = close or [str(column) for column in frame.columns[:30]]
+    measured = frame.attrs.get("units", {})
+    known = close or [str(column) for column in frame.columns if column not in measured][:_MOST_LISTED]
     raise AssociationError(
         f"there is no column {', '.join(map(repr, absent))}",
         where=what,
@@ -117,6 +143,57 @@ def clean(column: pd.Series) -> pd.Series:
         plain = numbers.to_numpy(dtype=float, na_value=np.nan)
         return pd.Series(np.where(np.isfinite(plain), plain, np.nan), index=column.index, name=column.name)
     return text.astype(object).where(text.notna(), None)
+
+
+def _count(values: pd.Series, outcome: str, is_whole: bool) -> Outcome:
+    if not is_whole or values.min() < 0:
+        raise AssociationError(
+            f"it holds {_plain(values.min())} to {_plain(values.max())}, and counts are whole numbers from 0",
+            where=f"outcome {outcome}",
+            remedy="choose the kind continuous",
+        )
+    return Outcome(values=values, kind="count", coding=f"{outcome}, a count")
+
+
+def _time_to_event(
+    frame: pd.DataFrame, outcome: str, kind: str, time: str | None, entry: str | None
+) -> Outcome:
+    if kind not in ("auto", "survival") or time is None:
+        raise AssociationError(
+            "time to event needs both the event's column as outcome and --time, the column of follow-up times",
+            where=f"outcome {outcome}",
+            remedy="give --outcome EVENT --time YEARS, and --entry AGE where people come under risk later",
+        )
+    event = read_outcome(frame, outcome, "binary")
+    columns = [time] if entry is None else [time, entry]
+    require_columns(frame, columns, what="follow-up")
+    times = {}
+    for name in columns:
+        values = clean(frame[name])
+        if not pd.api.types.is_numeric_dtype(values):
+            raise AssociationError(
+                f"it holds {_listed(values)}, which are no numbers",
+                where=f"follow-up {name}",
+                remedy="give times as numbers, in years or days",
+            )
+        times[name] = values
+    start = times[entry] if entry is not None else pd.Series(0.0, index=frame.index)
+    known = (times[time] > start) & (start >= 0)  # NaN is neither
+    wrong = int((times[time].notna() & start.notna() & event.values.notna() & ~known).sum())
+    notes = event.notes
+    if wrong:
+        notes = (
+            *notes,
+            f"{wrong} images with no time at risk (follow-up ends before it begins) were left out.",
+        )
+    return Outcome(
+        values=event.values.where(known),
+        kind="survival",
+        coding=f"{event.coding}; time {time}" + (f", at risk from {entry} on" if entry else ""),
+        notes=notes,
+        exit=times[time].where(known),
+        entry=None if entry is None else start.where(known),
+    )
 
 
 def _one_value(values: pd.Series, column: str, value: str) -> Outcome:

@@ -19,7 +19,7 @@ class Study:
     """One outcome, the rule that made rows out of eyes, and the numbers of people behind the table."""
 
     outcome: str  # as asked for: a column, or column=value
-    kind: str  # "binary" | "continuous"
+    kind: str  # one of outcome.KINDS
     level: str  # "person": one row a person; "eye": one row an eye, variance clustered by person
     coding: str  # what 1 and 0 mean, or in what the outcome is measured
     covariates: tuple[str, ...]  # as asked for
@@ -30,7 +30,7 @@ class Study:
     n_images: int
     n_people: int
     n_eyes: int
-    n_events: int | None  # rows (people, or eyes) with the outcome; None for a continuous outcome
+    n_events: int | None  # rows (people, or eyes) with the outcome; None where the outcome is no event
     exclusions: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()  # may change what the numbers mean
     notes: tuple[str, ...] = ()  # rules that were applied

@@ -10,64 +10,74 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 import retquant
-from retquant.association.associations import COLUMNS, Associations
+from retquant.association.associations import COLUMNS, RATIOS, Associations
 from retquant.association.models import EVENTS_PER_PARAMETER, FEWEST_EVENTS, REFUSALS
+from retquant.association.selection import told
 from retquant.report import text
 from retquant.report.forest import forest
+from retquant.report.page_templates import page_templates, write_page_file
+from retquant.report.robustness_grid import robustness_grid
 from retquant.report.volcano import volcano
+
+_LARGER = {
+    "binary": "higher odds",
+    "ordinal": "higher odds",
+    "count": "higher rate",
+    "survival": "higher hazard",
+    "continuous": "larger outcome",
+}
 
 
 def write_page(associations: Associations, path: Path) -> Path:
     """Write the page to `path` (aside first, then renamed)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.tmp")
-    aside.write_text(render_page(associations), encoding="utf-8")
-    aside.replace(path)
-    return path
+    return write_page_file(path, render_page(associations))
 
 
 def render_page(associations: Associations) -> str:
     """The page as HTML."""
     study, table = associations.study, _plain(associations.table)
-    is_ratio = study.kind == "binary"
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("retquant.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=text.number, ratio=text.ratio, p=text.p_value, count=text.count)
-    return environment.get_template("association.html.j2").render(
-        study=study,
-        rows=table.to_dict("records"),
-        columns=COLUMNS,
-        definitions=associations.definitions,
-        is_ratio=is_ratio,
-        effect_name=effect_name(study.outcome, is_ratio=is_ratio),
-        headline=associations.headline,
-        forest=forest(table, is_ratio=is_ratio),
-        volcano=volcano(table, is_ratio=is_ratio),
-        n_tests=associations.n_tests,
-        n_found=int((table["q"] < text.SIGNIFICANT).sum()),
-        significant=text.SIGNIFICANT,
-        missing=_missing(associations, table),
-        refused=table[table["reason"].notna()].to_dict("records"),
-        refusals=REFUSALS,
-        methods=methods(associations),
-        versions=associations.versions,
-        version=retquant.__version__,
-        written=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+    is_ratio = study.kind in RATIOS
+    return (
+        page_templates()
+        .get_template("association.html.j2")
+        .render(
+            study=study,
+            rows=table.to_dict("records"),
+            columns=COLUMNS,
+            definitions=associations.definitions,
+            is_ratio=is_ratio,
+            effect_name=effect_name(study.outcome, study.kind),
+            ratio_name=RATIOS.get(study.kind, ""),
+            has_events=study.kind in ("binary", "survival"),
+            has_e_values=bool(table["e_value"].notna().any()),
+            larger=_LARGER[study.kind],
+            smaller=_LARGER[study.kind].replace("higher", "lower").replace("larger", "smaller"),
+            headline=associations.headline,
+            forest=forest(table, is_ratio=is_ratio),
+            volcano=volcano(table, is_ratio=is_ratio),
+            n_tests=associations.n_tests,
+            n_found=int((table["q"] < text.SIGNIFICANT).sum()),
+            significant=text.SIGNIFICANT,
+            missing=_missing(associations, table),
+            robustness=robustness_grid(associations, is_ratio=is_ratio),
+            selection=told(associations.selection) if associations.selection is not None else (),
+            refused=table[table["reason"].notna()].to_dict("records"),
+            refusals=REFUSALS,
+            methods=methods(associations),
+            versions=associations.versions,
+            version=retquant.__version__,
+            written=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        )
     )
 
 
-def effect_name(outcome: str, *, is_ratio: bool) -> str:
+def effect_name(outcome: str, kind: str) -> str:
     """What the effect's axis measures."""
-    kind = f"odds ratio of {outcome}" if is_ratio else f"difference in {outcome}"
+    named = f"{RATIOS[kind]} ({outcome})" if kind == "ordinal" else f"{RATIOS.get(kind, '')} of {outcome}"
+    kind = named if kind in RATIOS else f"difference in {outcome}"
     return f"{kind} per standard deviation of the biomarker"
 
 
@@ -86,6 +96,12 @@ def methods(associations: Associations) -> str:
             "likelihood with profile intervals (Firth 1993; Heinze and Schemper 2002)"
         ),
         ("binary", "eye"): "logistic regression with standard errors clustered by person",
+        ("ordinal", "person"): "proportional odds regression (McCullagh 1980)",
+        ("ordinal", "eye"): "proportional odds regression with standard errors clustered by person",
+        ("count", "person"): "Poisson regression, negative binomial where the variance exceeded the mean's",
+        ("count", "eye"): "Poisson regression with standard errors clustered by person",
+        ("survival", "person"): "proportional hazards regression (Cox 1972; ties by Efron's rule)",
+        ("survival", "eye"): "proportional hazards regression with standard errors clustered by person",
     }
     few = f" Biomarkers with fewer than {FEWEST_EVENTS} people with, or without, the outcome were not tested."
     adjusted = f", adjusted for {_and(study.covariates)}" if study.covariates else " without covariates"
@@ -94,8 +110,8 @@ def methods(associations: Associations) -> str:
         f"was related to {study.outcome} ({study.coding}) by {models[study.kind, study.level]}{adjusted}. "
         f"{study.eye_rule} {study.visit_rule} Effects are per standard deviation of the biomarker over "
         "people, with 95 % confidence intervals. People without the biomarker or a covariate were left out of that "
-        f"biomarker's model (complete cases).{few if study.kind == 'binary' else ''} False discovery rates "
-        f"over {associations.n_tests} tests follow Benjamini and Hochberg (1995); values derived from another "
+        f"biomarker's model (complete cases).{few if study.kind in ('binary', 'survival') else ''} False discovery "
+        f"rates over {associations.n_tests} tests follow Benjamini and Hochberg (1995); values derived from another "
         "biomarker and measures of picture quality are reported without one. Computed with statsmodels "
         f"{versions.get('statsmodels', '')}, Python {versions.get('python', '')}."
     )

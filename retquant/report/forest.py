@@ -45,9 +45,7 @@ def forest(table: pd.DataFrame, *, is_ratio: bool, most: int = 25) -> Forest | N
     chosen = table[(table["role"] == "biomarker") & table["p"].notna()].head(most)
     if chosen.empty:
         return None
-    names = (
-        ("odds_ratio", "odds_ratio_low", "odds_ratio_high") if is_ratio else ("effect", "ci_low", "ci_high")
-    )
+    names = ("ratio", "ratio_low", "ratio_high") if is_ratio else ("effect", "ci_low", "ci_high")
     centre, low, high = (chosen[name].astype(float) for name in names)
     null = 1.0 if is_ratio else 0.0
     typical = float((chosen["ci_high"] - chosen["ci_low"]).median())

@@ -1,7 +1,7 @@
 """The picture that shows at a glance what was found in a photograph, and the masks as files.
 
 Photograph, vessels tinted (arteries red, veins blue where they are known, others green), thin centre lines, the disc's
-outline and the circles of zones B and C where they lie in the field of view.
+outline and the circles of zones B and C where they lie in the field of view; in an angiogram the avascular zone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from retquant.anatomy.anatomy import Anatomy, Disc
+from retquant.anatomy.faz import find_faz
 from retquant.anatomy.patch import largest_patch
 from retquant.images.retinal_image import RetinalImage
 from retquant.segmentation.segmentation import Segmentation
@@ -28,28 +29,34 @@ _TINT = 0.6  # weight of the colour over the photograph
 _RIM_PX, _RIM_SHARE = 2, 0.002  # by which a mask of all vessels may be wider than those of both kinds
 _SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
 
+_WHOLE = ("vessel", "large_vessel")  # what arteries and veins are part of, in photographs and angiograms
 _COLOURS: Mapping[str, tuple[int, int, int]] = {
     "artery": (255, 60, 70),
     "vein": (60, 130, 255),
     "vessel": (40, 225, 140),
+    "large_vessel": (40, 225, 140),
     "neither": (40, 225, 140),
     "disc": (255, 225, 60),
     "zones": (235, 235, 235),
     "fovea": (255, 225, 60),
+    "faz": (70, 220, 230),
 }
 _LINES: Mapping[str, tuple[int, int, int]] = {
     "artery": (255, 215, 205),
     "vein": (205, 230, 255),
     "vessel": (235, 255, 240),
+    "large_vessel": (235, 255, 240),
 }
 _NAMES: Mapping[str, str] = {
     "artery": "arteries",
     "vein": "veins",
     "vessel": "vessels",
+    "large_vessel": "large vessels",
     "neither": "other vessels",
     "disc": "disc",
     "zones": "zones B and C (2, 3, 5 disc radii)",
     "fovea": "fovea",
+    "faz": "avascular zone",
 }
 _STRIP = (24, 28, 33)
 _INK = (228, 232, 236)
@@ -90,6 +97,8 @@ def draw_overlay(
         _draw_disc(canvas, segmentation, anatomy.disc, scale)
         _draw_zones(canvas, anatomy.disc, image.fov, scale)
         legend += ["disc", "zones"]
+    if _draw_avascular_zone(canvas, segmentation, anatomy, image.fov, scale):
+        legend.append("faz")
     if anatomy.fovea is not None:
         _draw_cross(canvas, anatomy.fovea, scale)
         legend.append("fovea")
@@ -117,14 +126,15 @@ def probability_png(probability: np.ndarray) -> bytes:
 
 
 def _tinted_structures(segmentation: Segmentation) -> tuple[str, ...]:
-    """All vessels below, then arteries and veins where they are known."""
-    found = [name for name in ("vessel", "artery", "vein") if segmentation.get(name) is not None]
-    return tuple(name for name in found if name != "vessel") or tuple(found)
+    """Arteries and veins where they are known, else all vessels, of an angiogram the large ones."""
+    kinds = tuple(name for name in ("artery", "vein") if segmentation.get(name) is not None)
+    return kinds or tuple(name for name in _WHOLE if segmentation.get(name) is not None)
 
 
 def _of_neither_kind(segmentation: Segmentation) -> np.ndarray | None:
     """(H, W) bool, vessels that are neither arteries nor veins, but for rims of those; None where there are none."""
-    vessel, artery, vein = (segmentation.get(name) for name in ("vessel", "artery", "vein"))
+    artery, vein = segmentation.get("artery"), segmentation.get("vein")
+    vessel = next((segmentation.targets[name] for name in _WHOLE if name in segmentation.targets), None)
     if vessel is None or artery is None or vein is None:
         return None
     known = (artery.mask | vein.mask).astype(np.uint8)
@@ -162,6 +172,22 @@ def _draw_disc(canvas: np.ndarray, segmentation: Segmentation, disc: Disc, scale
         return
     line = _fixed_point(patch.outline, scale)
     cv2.polylines(canvas, [line], True, _COLOURS["disc"], 2, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _draw_avascular_zone(
+    canvas: np.ndarray, segmentation: Segmentation, anatomy: Anatomy, fov: np.ndarray, scale: float
+) -> bool:
+    """The outline that is measured; False where there is none."""
+    target = segmentation.get("faz")
+    if target is None:
+        return False
+    given = anatomy.fovea if anatomy.fovea_source != "faz" else None
+    zone = find_faz(target, fov=fov, fovea=given, um_per_px=anatomy.scale.um_per_px)
+    if isinstance(zone, str):
+        return False
+    line = _fixed_point(zone.points, scale)
+    cv2.polylines(canvas, [line], True, _COLOURS["faz"], 2, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return True
 
 
 def _draw_zones(canvas: np.ndarray, disc: Disc, fov: np.ndarray, scale: float) -> None:
@@ -209,7 +235,7 @@ def _legend(width: int, entries: Sequence[str], caption: str) -> np.ndarray:
         side = font.size * 0.75
         right -= side * 1.6
         box = (right, (line - side) / 2, right + side, (line + side) / 2)
-        hollow = entry in ("disc", "zones", "fovea")
+        hollow = entry in ("disc", "zones", "fovea", "faz")
         pen.rectangle(box, outline=_COLOURS[entry], width=2, fill=None if hollow else _COLOURS[entry])
         right -= font.size * 1.3
     room = right - line / 2

@@ -46,7 +46,7 @@ def volcano(table: pd.DataFrame, *, is_ratio: bool) -> Volcano | None:
     shown = table[table["p"].notna()]
     if shown.empty:
         return None
-    effects = shown["odds_ratio" if is_ratio else "effect"].astype(float)
+    effects = shown["ratio" if is_ratio else "effect"].astype(float)
     strength = -shown["p"].clip(lower=_LEAST_P).map(math.log10)
     across = axis_over(effects, start=LEFT, end=RIGHT, include=1.0 if is_ratio else 0.0, is_log=is_ratio)
     up = Axis(low=0.0, high=max(1.6, 1.08 * float(strength.max())), start=BOTTOM, end=TOP)

@@ -54,7 +54,7 @@ def test_a_binary_outcome_agrees_with_logistic_regression() -> None:
     np.testing.assert_allclose(
         row[["effect", "standard_error", "ci_low", "ci_high", "p"]].astype(float), expected, rtol=1e-6
     )
-    assert row["odds_ratio"] == pytest.approx(np.exp(row["effect"]))
+    assert row["ratio"] == pytest.approx(np.exp(row["effect"]))
     assert row["n_events"] == people["outcome"].sum()
 
 

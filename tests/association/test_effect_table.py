@@ -47,7 +47,7 @@ def test_the_file_holds_the_table_and_explains_itself(tmp_path: Path) -> None:
     found = results("diabetes")
     path = found.to_parquet(tmp_path / "deep" / "associations.parquet")
     read = pd.read_parquet(path)
-    np.testing.assert_allclose(read["odds_ratio"], found.table["odds_ratio"])
+    np.testing.assert_allclose(read["ratio"], found.table["ratio"])
     assert read["biomarker"].tolist() == found.table["biomarker"].tolist()
     schema = pq.read_schema(path)
     assert schema.field("effect").metadata[b"description"].startswith(b"per standard deviation")

@@ -114,11 +114,13 @@ def test_three_texts_are_refused_with_the_command_that_works() -> None:
     assert read_outcome(frame, "diagnosis=glaucoma").values.sum() == 3
 
 
-def test_grades_are_a_continuous_score_unless_one_is_singled_out() -> None:
+def test_few_whole_numbers_are_grades_unless_one_is_singled_out_or_a_score_asked_for() -> None:
     frame = pd.DataFrame({"grade": [0, 1, 2, 3, 4, 4, None]})
-    score = read_outcome(frame, "grade")
-    assert score.kind == "continuous"
-    assert "'grade=4'" in score.notes[0]
+    grades = read_outcome(frame, "grade")
+    assert grades.kind == "ordinal"
+    assert "'grade=4'" in grades.notes[0]
+    assert read_outcome(frame, "grade", "continuous").kind == "continuous"
+    assert read_outcome(frame + 0.5, "grade").kind == "continuous"
     assert read_outcome(frame, "grade=4").values.sum() == 2
     with pytest.raises(AssociationError, match="cannot be binary"):
         read_outcome(frame, "grade", "binary")

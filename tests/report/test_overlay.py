@@ -169,3 +169,20 @@ def test_vessels_of_neither_kind_are_green_and_rims_of_arteries_are_not() -> Non
     red, green, blue = pixel(drawn, image, 720, 400)
     assert green > max(red, blue) + 30
     assert pixel(drawn, image, 398.5, 400).tolist() == [120, 120, 120]
+
+
+def test_of_an_angiogram_large_vessels_and_the_avascular_zone_are_shown() -> None:
+    image = photograph(400, 500)
+    rows, cols = np.mgrid[:400, :500]
+    zone = np.hypot(rows - 250, cols - 300) < 60
+    vessels = bar(400, 500, slice(100, 120))
+    targets = {"large_vessel": hard(vessels), "faz": hard(zone)}
+    drawn = draw_overlay(image, Segmentation(targets=targets), {}, NOWHERE)
+    green = pixel(drawn, image, 110, 180)
+    assert green[1] > green[0] + 40
+    edge, middle = pixel(drawn, image, 250, 240.5), pixel(drawn, image, 250, 300)
+    assert edge[2] > edge[0] + 60
+    assert np.ptp(middle) < 5  # an outline, not a tint
+    speck = {"faz": TargetMask(probability=np.where(zone, 255, 0).astype(np.uint8), source="model:x")}
+    tiny = Anatomy(disc=None, fovea=None, scale=Scale(um_per_px=1.0, source="um_per_px"), eye=None)
+    assert np.ptp(pixel(draw_overlay(image, Segmentation(targets=speck), {}, tiny), image, 250, 240.5)) < 5
