@@ -9,7 +9,7 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,7 +31,7 @@ class SegmentationSettings(_Settings):
     """Which model draws which masks."""
 
     model: str = "fundus-general"  # for photographs: name of a shipped bundle, or a folder
-    octa_model: str | None = None  # the same for angiograms; None: their masks have to be given
+    octa_model: str | None = "octa-general"  # the same for angiograms; None: their masks have to be given
     hand: str | None = None  # annotation hand to follow in photographs; None: the bundle's own default
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     # auto: float32 for the compact network, for others bfloat16 where the CPU or GPU has it
@@ -104,20 +104,29 @@ def load_config(path: Path) -> RunConfig:
     ConfigError
         The file is missing, is no TOML, or holds an unknown key or a value out of range; all faults are listed.
     """
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            "there is no such file", where=str(path), remedy="check the path given to --config"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"this is not valid TOML ({error})", where=str(path), remedy="mend that line"
-        ) from None
+    settings = read_toml(path, missing="check the path given to --config")
     try:
         return RunConfig.model_validate(settings)
     except ValidationError as error:
         raise ConfigError(_describe(error), where=str(path), remedy=_allowed()) from None
+
+
+def read_toml(path: Path, *, missing: str) -> dict[str, Any]:
+    """What a TOML file holds; `missing` says what to do where there is none.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("there is no such file", where=str(path), remedy=missing) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"this is not valid TOML ({error})", where=str(path), remedy="mend that line"
+        ) from None
 
 
 def _describe(error: ValidationError) -> str:

@@ -5,65 +5,43 @@ read -> quality -> segment -> anatomy -> vessel graph -> biomarkers -> rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from retquant.analysis import Analysis, Opened, Picture
 from retquant.anatomy import Anatomy, locate
 from retquant.anatomy.disc import find_disc
 from retquant.biomarkers import Biomarkers, MeasureInputs, measure, run_columns, select_columns
-from retquant.biomarkers.each_slab import first_names, in_slabs, shared_targets
+from retquant.biomarkers.each_slab import deeper_slabs, first_names, in_slabs, shared_targets
 from retquant.biomarkers.slabs import slabs_in_use
-from retquant.biomarkers.uncertainty import with_standard_errors
+from retquant.biomarkers.uncertainty import MIRRORS, with_standard_errors
 from retquant.cohort.stages import StageClock
 from retquant.config import RunConfig
 from retquant.errors import ImageError, RetquantError
-from retquant.images import RetinalImage, read_record
+from retquant.images import RetinalImage, completed, read_record
 from retquant.manifest.records import ImageRecord
 from retquant.quality import Quality, assess
+from retquant.segmentation.drawings import Draws, Model, View, segmented, views_of
 from retquant.segmentation.given import read_masks
-from retquant.segmentation.mirror import segment_in_mirror
-from retquant.segmentation.models import model_for, models_in_use, segment
+from retquant.segmentation.models import model_for
 from retquant.segmentation.runtime import with_runtime
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.segmentation.single_area import with_single_areas
-from retquant.tables.rows import ImageRows
 from retquant.vessels import VesselGraph, build_graphs
 from retquant.vessels.consistency import consistent, is_refinable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from retquant.cohort.keys import ModelUse
     from retquant.cohort.run import CohortSettings, Progress, RunSummary
     from retquant.manifest import Manifest
 
 GRAPHED = ("vessel", "artery", "vein", "large_vessel", "capillary")
 """Targets that are vessels and become graphs."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Picture:
-    """What is known of one picture: a photograph, an angiogram, or another slab of it."""
-
-    segmentation: Segmentation
-    anatomy: Anatomy
-    graphs: Mapping[str, VesselGraph]
-    inputs: MeasureInputs  # what the biomarkers were measured from
-    biomarkers: Biomarkers
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Analysis(Picture):
-    """Everything that is known of one image; of an angiogram all but `biomarkers` is of slab 1."""
-
-    record: ImageRecord
-    image: RetinalImage
-    quality: Quality
-    seconds: Mapping[str, float]  # stage -> wall time
 
 
 def analyse(
@@ -83,35 +61,67 @@ def analyse(
     ModelError
         The model is missing, damaged or for another modality.
     """
+    opened = open_image(record, config)
+    return measure_image(opened, config, Model(config.segmentation, device=device), slabs=slabs)
+
+
+def open_image(record: ImageRecord, config: RunConfig) -> Opened:
+    """Read an image with its masks and judge its quality; raises as `analyse` does."""
     clock = StageClock()
     with clock.stage("read"):
         image = read_record(record, settings=config.images)
+        record = completed(record, image)
         given = read_masks(record.masks, image.shape)
     with clock.stage("quality"):
         quality = assess(image)
-    with clock.stage("measure"):
-        columns = select_columns(
-            config.biomarkers.include,
-            modality=image.modality,
-            slabs=slabs_in_use([record]) if slabs is None else slabs,
-        )
-    look = partial(_look, record=record, quality=quality, config=config, device=device, clock=clock)
-    first = look(image, given, first_names(columns, image))
+    return Opened(record=record, image=image, given=given, quality=quality, seconds=clock.seconds)
 
-    def look_deeper(slab: RetinalImage, names: Sequence[str]) -> Biomarkers:
-        return look(slab, shared_targets(first.segmentation), names).biomarkers
+
+def views_wanted(
+    opened: Opened, config: RunConfig, *, slabs: Sequence[str] | None = None
+) -> tuple[View, ...]:
+    """What `measure_image` will ask a model to draw."""
+    return views_of(
+        opened.image,
+        opened.given,
+        config.segmentation,
+        slabs=deeper_slabs(_columns(opened, config, slabs), opened.image),
+        mirrors=MIRRORS if config.biomarkers.uncertainty else (),
+    )
+
+
+def measure_image(
+    opened: Opened, config: RunConfig, draws: Draws, *, slabs: Sequence[str] | None = None
+) -> Analysis:
+    """Segment and measure an image, with maps that `draws` gives; raises as `analyse` does."""
+    clock, image = StageClock(), opened.image
+    with clock.stage("measure"):
+        columns = _columns(opened, config, slabs)
+    look = partial(_look, opened=opened, config=config, draws=draws, clock=clock)
+    first = look(image, opened.given, first_names(columns, image), slab=None)
+
+    def look_deeper(slab: RetinalImage, names: Sequence[str], name: str) -> Biomarkers:
+        return look(slab, shared_targets(first.segmentation), names, slab=name).biomarkers
 
     can_draw = len(image.slab_names) > 1 and model_for(image.modality, config.segmentation) is not None
     return Analysis(
-        record=record,
+        record=opened.record,
         image=image,
-        quality=quality,
+        quality=opened.quality,
         segmentation=first.segmentation,
         anatomy=first.anatomy,
         graphs=first.graphs,
         inputs=first.inputs,
         biomarkers=in_slabs(columns, image, first.biomarkers, look_deeper if can_draw else None),
-        seconds=MappingProxyType(clock.seconds),
+        seconds=MappingProxyType({**opened.seconds, **clock.seconds}),
+    )
+
+
+def _columns(opened: Opened, config: RunConfig, slabs: Sequence[str] | None) -> list[str]:
+    return select_columns(
+        config.biomarkers.include,
+        modality=opened.image.modality,
+        slabs=slabs_in_use([opened.record]) if slabs is None else slabs,
     )
 
 
@@ -120,15 +130,16 @@ def _look(
     given: Mapping[str, TargetMask],
     columns: Sequence[str],
     *,
-    record: ImageRecord,
-    quality: Quality,
+    slab: str | None,
+    opened: Opened,
     config: RunConfig,
-    device: str,
+    draws: Draws,
     clock: StageClock,
 ) -> Picture:
     """Segment and measure one picture; `given` targets are taken as they are."""
+    record, quality = opened.record, opened.quality
     with clock.stage("segment"):
-        segmentation = segment(image, given, config.segmentation, device=device)
+        segmentation = segmented(image, given, config.segmentation, draws, view=View(slab=slab))
     with clock.stage("graph"):
         segmentation = consistent_labels(image, segmentation, config)
     with clock.stage("anatomy"):
@@ -149,10 +160,8 @@ def _look(
             def mirrored(axis: int) -> Segmentation:
                 if set(segmentation.targets) <= set(given):
                     return segmentation
-                found = segment_in_mirror(
-                    partial(segment, given={}, settings=config.segmentation, device=device), image, axis
-                )
-                seen = Segmentation(targets=MappingProxyType({**found.targets, **given}))
+                view = View(slab=slab, mirror=axis)
+                seen = segmented(image, given, config.segmentation, draws, view=view)
                 return consistent_labels(image, seen, config)
 
             biomarkers = with_standard_errors(biomarkers, segmentation, again=again, mirrored=mirrored)
@@ -173,7 +182,7 @@ def _located(segmentation: Segmentation, record: ImageRecord, image: RetinalImag
 
 
 def consistent_labels(image: RetinalImage, segmentation: Segmentation, config: RunConfig) -> Segmentation:
-    """As a model's maps are measured: one disc, one cup, arteries and veins consistent along the vessels."""
+    """As a model's maps are measured: one disc, cup, avascular zone; arteries and veins consistent along vessels."""
     segmentation = with_single_areas(segmentation)
     if not config.vessels.consistent_arteries_and_veins or not is_refinable(segmentation.targets):
         return segmentation
@@ -222,44 +231,6 @@ def _inputs(
         quality=quality.measures,
         photograph=image.pixels,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CohortProcess:
-    """What a worker does with each image of a cohort: analyse it, and make rows and pictures of it."""
-
-    config: RunConfig
-    device: str = "auto"
-    slabs: tuple[str, ...] = ()  # that the columns of the run's angiograms name
-    overlays: bool = False
-    masks: bool = False
-    probabilities: bool = False
-
-    def __call__(self, record: ImageRecord) -> ImageRows:
-        """The rows of one image."""
-        from retquant.report.artifacts import pictures
-        from retquant.tables.image_rows import to_rows
-
-        analysis = analyse(record, self.config, device=self.device, slabs=self.slabs)
-        clock = StageClock()
-        with clock.stage("pictures"):
-            files = pictures(
-                record.image_id,
-                image=analysis.image,
-                segmentation=analysis.segmentation,
-                graphs=analysis.graphs,
-                anatomy=analysis.anatomy,
-                overlay=self.overlays,
-                masks=self.masks,
-                probabilities=self.probabilities,
-            )
-        return to_rows(
-            analysis.inputs,
-            analysis.biomarkers,
-            quality=analysis.quality,
-            artifacts=files,
-            seconds={**analysis.seconds, **clock.seconds},
-        )
 
 
 def quantify(
@@ -319,6 +290,8 @@ def run_cohort(
     overlays: bool = False,
     masks: bool = False,
     probabilities: bool = False,
+    store: bool = True,
+    stage: Literal["all", "measure"] = "all",
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunSummary:
     """Measure every image of a manifest that is not done yet, and write the tables of DIR.
@@ -327,6 +300,8 @@ def run_cohort(
     ----------
     out : path, optional
         Folder of the results; by default one beside the manifest, named after it.
+    store : bool
+        Keep what models draw, in `DIR/probabilities`, from which `stage="measure"` measures without a model.
 
     Raises
     ------
@@ -339,11 +314,15 @@ def run_cohort(
     """
     from retquant.cohort.run import CohortSettings, Study, run
     from retquant.manifest import Manifest, read_manifest
+    from retquant.worker import CohortProcess, doubt_of_maps, model_uses, with_devices
 
     cohort = manifest if isinstance(manifest, Manifest) else read_manifest(Path(manifest))
     chosen = with_runtime(config or RunConfig(), device)  # the record then tells it
     modalities = {record.modality for record in cohort.records}
     slabs = slabs_in_use(cohort.records)
+    folder = default_folder(cohort.path) if out is None else Path(out)
+    stored = folder.resolve() if stage == "measure" else None
+    settings, device = with_devices(settings or CohortSettings(), device if stored is None else "cpu")
     study = Study(
         manifest=cohort.path,
         records=cohort.records,
@@ -355,7 +334,10 @@ def run_cohort(
             overlays=overlays,
             masks=masks,
             probabilities=probabilities,
+            store=store,
+            stored=stored,
         ),
+        doubt=None if stored is None else partial(doubt_of_maps, config=chosen, out=stored),
         columns=[
             # what no mask enters, the image's quality, has no error of the segmentation's
             replace(column, has_standard_error=bool(column.targets))
@@ -365,24 +347,14 @@ def run_cohort(
         ],
         config_digest=chosen.digest(),
         config_toml=chosen.as_toml(),
-        models=_models(chosen, modalities),
+        models=model_uses(chosen, modalities),
     )
     return run(
         study,
-        default_folder(cohort.path) if out is None else Path(out),
-        settings=settings or CohortSettings(),
+        folder,
+        settings=settings,
         progress=progress,
     )
-
-
-def _models(config: RunConfig, modalities: Collection[str]) -> list[ModelUse]:
-    """The models that a run segments with; changing one measures again."""
-    from retquant.cohort.keys import ModelUse
-
-    return [
-        ModelUse(name=bundle.name, sha256=bundle.weights_sha256, licence_note=bundle.licence_note)
-        for bundle in models_in_use(config.segmentation, modalities)
-    ]
 
 
 def default_folder(manifest: Path) -> Path:

@@ -9,13 +9,17 @@ import typer
 from retquant.cli import (
     associate,
     biomarkers,
+    cluster,
     cohort,
     convert,
+    doctor,
     evaluate,
+    export,
     manifest,
     models,
     phantoms,
     quantify,
+    reliability,
     train,
 )
 from retquant.cli.outcome import exit_code, say_error
@@ -30,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cohort.app, name="cohort")
+app.add_typer(cluster.app, name="cluster")
 app.command()(quantify.quantify)
 app.add_typer(biomarkers.app, name="biomarkers")
 app.command(name="manifest")(manifest.make_manifest)
@@ -38,7 +43,10 @@ app.add_typer(phantoms.app, name="phantoms")
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(associate.associate)
+app.command()(reliability.reliability)
+app.command()(export.export)
 app.command()(convert.convert)
+app.command()(doctor.doctor)
 
 
 def _version(wanted: bool) -> None:

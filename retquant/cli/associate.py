@@ -8,10 +8,15 @@ from typing import Annotated
 
 import typer
 
+from retquant.errors import AssociationError
+
 
 def associate(
     results: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a cohort run.")],
-    outcome: Annotated[str, typer.Option(help="Column of the labels: binary or continuous.")],
+    outcome: Annotated[str | None, typer.Option(help="Column of the labels, or COLUMN=VALUE.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="TOML plan of many outcomes, in place of the other options.")
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(help="CSV or Parquet with participant_id [default: the manifest's columns]."),
@@ -19,6 +24,16 @@ def associate(
     covariates: Annotated[str, typer.Option(help="Columns to adjust for, separated by commas.")] = "",
     biomarkers: Annotated[str, typer.Option(help="Globs of biomarkers, separated by commas.")] = "*",
     eyes: Annotated[str, typer.Option(help="auto, person or eye: what a row of the analysis is.")] = "auto",
+    kind: Annotated[str, typer.Option(help="auto, binary, continuous, ordinal, count or survival.")] = "auto",
+    time: Annotated[
+        str | None, typer.Option(help="Column of follow-up times: the outcome is the event at its end.")
+    ] = None,
+    entry: Annotated[
+        str | None, typer.Option(help="Column of the times from which people are at risk [default: 0].")
+    ] = None,
+    robust: Annotated[
+        int, typer.Option(help="Best biomarkers that are analysed again by eye, sex, site, …", min=0)
+    ] = 10,
     gate: Annotated[
         bool, typer.Option("--gate", help="Leave out values of pictures not good enough for them.")
     ] = False,
@@ -31,13 +46,22 @@ def associate(
     from retquant.association import associate as analyse
     from retquant.cli.outcome import say_json
 
+    if plan is not None:
+        _by_plan(results, plan, labels, out, as_json)
+        return
+    if outcome is None:
+        raise AssociationError("there is no outcome", remedy="give --outcome COLUMN, or --plan plan.toml")
     found = analyse(
         results,
         labels=labels,
         outcome=outcome,
-        covariates=_names(covariates),
-        biomarkers=_names(biomarkers),
+        covariates=names_of(covariates),
+        biomarkers=names_of(biomarkers),
         eyes=eyes,
+        kind=kind,
+        time=time,
+        entry=entry,
+        robust=robust,
         gate=gate,
     )
     folder = out or results / "associations"
@@ -54,5 +78,30 @@ def associate(
     typer.echo(f"Table  {table}\nPage   {page}")
 
 
-def _names(text: str) -> tuple[str, ...]:
+def _by_plan(results: Path, path: Path, labels: Path | None, out: Path | None, as_json: bool) -> None:
+    from retquant.association.many import associate_plan
+    from retquant.association.plan import load_plan
+    from retquant.cli.outcome import say_json
+    from retquant.report.plan_page import write_plan_pages
+
+    plan = load_plan(path)
+    if labels is not None:
+        plan = plan.model_copy(update={"labels": labels})
+    found = associate_plan(
+        results, plan, progress=None if as_json else lambda name: typer.echo(f"  {name} …", err=True)
+    )
+    folder = out or results / "associations" / plan.name
+    table, _ = found.write_tables(folder)
+    page = write_plan_pages(found, folder)
+    if as_json:
+        say_json(found.table.to_dict(orient="records"))
+        return
+    typer.echo(found.headline)
+    for name, why in found.refused.items():
+        typer.echo(f"  {name} could not be analysed: {why}")
+    typer.echo(f"Tables {table} and .csv\nPage   {page}")
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """What an option lists, separated by commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

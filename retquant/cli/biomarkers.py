@@ -55,9 +55,9 @@ def show(
             f"there is no biomarker {name!r}", remedy=", ".join(near) if near else "retquant biomarkers list"
         )
     facts = _as_dict(column)
-    needed = gates().get(column.definition_id, {})
-    if needed:
-        facts["needs_quality"] = tuple(needed_text(measure, level) for measure, level in needed.items())
+    for modality in column.modalities:
+        if needed := gates(modality).get(column.definition_id):
+            facts[f"needs_quality_{modality}"] = tuple(needed_text(*line) for line in needed.items())
     if as_json:
         say_json(facts)
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from retquant.cohort.run import Progress as CohortProgress
+    from retquant.cohort import Progress as CohortProgress
     from retquant.training.trainer import Report
 
 
@@ -60,16 +60,23 @@ def cohort_progress(images: int, *, quiet: bool) -> Iterator[Callable[[CohortPro
     """A bar over the images of a cohort, with rate, failures and time left."""
     with _bar(quiet=quiet) as bar:
         task = bar.add_task("images", total=images, note="")
-        said_where = False
+        said_where = said_end = False
 
         def report(state: CohortProgress) -> None:
-            nonlocal said_where
+            nonlocal said_where, said_end
             if state.dashboard and not said_where and not quiet:
                 bar.console.print(f"Dask dashboard: {state.dashboard}", highlight=False)
                 said_where = True
+            if state.ending and not said_end:  # also where asked to be quiet: a key was pressed
+                bar.console.print(
+                    f"{state.ending}: finishing the chunks in flight; Ctrl-C again ends at once",
+                    highlight=False,
+                )
+                said_end = True
             failures = f", {state.failed} failed" if state.failed else ""
             bar.update(
                 task,
+                total=state.total,  # a pilot or a shard has fewer than the manifest
                 completed=state.kept + state.done + state.failed,
                 note=f"{state.images_per_second:.2f} images/s{failures}",
             )

@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
+    from retquant.analysis import Analysis
     from retquant.errors import RetquantError
-    from retquant.pipeline import Analysis
 
 
 def quantify(
@@ -62,7 +62,9 @@ def quantify(
         on_error=leave_out,
     )
     if csv is not None:
-        table.to_csv(csv)
+        from retquant.manifest.formulas import neutral_table
+
+        neutral_table(table).to_csv(csv)
     if as_json:
         say_json({name: row.dropna().to_dict() for name, row in table.iterrows()})
     elif len(table):

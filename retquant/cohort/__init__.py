@@ -7,13 +7,16 @@ It knows Dask and the run's folder, and nothing of retinas: what is done with an
 from __future__ import annotations
 
 from retquant.cohort.chunk import ImageProcess
-from retquant.cohort.cluster import ClusterError, ClusterSettings, connect
+from retquant.cohort.cluster import ClusterError, ClusterSettings, TlsFiles, connect, tls_files
+from retquant.cohort.halt import Stopped, request_stop
 from retquant.cohort.keys import ModelUse
 from retquant.cohort.limits import FailureLimit, TooManyFailuresError
 from retquant.cohort.lock import RefusedError
-from retquant.cohort.run import CohortSettings, Progress, RunSummary, Study, run
+from retquant.cohort.run import run
+from retquant.cohort.shard import Shard
 from retquant.cohort.stages import StageClock
 from retquant.cohort.status import RunStatus, read_status
+from retquant.cohort.study import CohortSettings, Progress, RunSummary, Study
 
 __all__ = [
     "ClusterError",
@@ -26,10 +29,15 @@ __all__ = [
     "RefusedError",
     "RunStatus",
     "RunSummary",
+    "Shard",
     "StageClock",
+    "Stopped",
     "Study",
+    "TlsFiles",
     "TooManyFailuresError",
     "connect",
     "read_status",
+    "request_stop",
     "run",
+    "tls_files",
 ]

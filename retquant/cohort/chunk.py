@@ -5,28 +5,37 @@ Here is the one place where any exception of an image is caught: it costs a row 
 
 from __future__ import annotations
 
-import hashlib
+import os
+import socket
 import time
-import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
-from retquant.cohort.contents import Content, read_content
+from retquant.cohort.apart import Ask, StagedProcess, Worked, in_stages
+from retquant.cohort.contents import ABSENT, Content, read_content
+from retquant.cohort.failing import describe
 from retquant.cohort.keys import files_of, result_key
+from retquant.cohort.memory import peak_gib
 from retquant.cohort.plan import Chunk
-from retquant.cohort.stages import stage_of
-from retquant.errors import ImageError, ModelError, OutputError, RetquantError, SegmentationError
+from retquant.cohort.record import RUN_RECORD
+from retquant.cohort.timelimit import OverdueError, each_within, mortal, within
+from retquant.errors import ModelError, OutputError
+from retquant.manifest.members import split_member
 from retquant.manifest.records import ImageRecord
 from retquant.tables.files import write_file
 from retquant.tables.rows import Failure, ImageRows
 from retquant.tables.writer import ChunkTables
 
-_LONGEST = 2000  # characters of a message that are kept
+_UNREAD = (
+    "unread"  # content of a file that could not be read in time: a failure on it holds until the file changes
+)
+_DIGEST = 32  # hex digits of a hash in the tables: 128 bits
 
 
 class ImageProcess(Protocol):
@@ -44,93 +53,126 @@ class Workshop:
     schemas: Mapping[str, pa.Schema]
     method: str  # of `method_digest`
     facts: Mapping[str, Any]  # for the metadata of every file
+    seconds_per_image: float = 0.0  # after which an image is overdue; 0: never
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkReport:
-    """What a worker tells of a chunk that it has committed."""
+    """What a worker tells of a chunk that it has committed, or that it has given up for one of its images."""
 
-    done: int
+    done: int = 0
     failures: Mapping[str, str]  # image_id -> stage
-    contents: tuple[Content, ...]
-    seconds: float
+    contents: tuple[Content, ...] = ()
+    seconds: float = 0.0
+    worker: str = ""  # which process did it
+    peak_gib: float = 0.0  # of memory that the process has had so far
     seconds_by_stage: Mapping[str, float]
+    overdue: str | None = None  # image_id that was not done in time; nothing of the chunk is committed then
 
 
-def run_chunk(chunk: Chunk, workshop: Workshop) -> ChunkReport:
-    """Measure the images of a chunk and commit the chunk.
+def run_chunk(
+    chunk: Chunk, workshop: Workshop, *, replaceable: bool = False, ask: Ask | None = None
+) -> ChunkReport:
+    """Measure the images of a chunk and commit the chunk, unless one of them takes too long.
+
+    Parameters
+    ----------
+    replaceable : bool
+        Whether this process may be ended when an image holds the interpreter and nothing else can stop it.
+    ask : callable, optional
+        Has images drawn elsewhere; the process is then one in stages.
 
     Raises
     ------
     OutputError
-        The results cannot be written; nothing of the chunk is committed then.
+        The results cannot be written, or the run's folder is gone; nothing of the chunk is committed then.
+    ModelError
+        The model is missing or damaged, which no other image would survive either.
+    DrawingLostError
+        Those who were drawing ended.
     """
     started = time.perf_counter()
     tables = ChunkTables(schemas=workshop.schemas)
     contents: list[Content] = []
     failures: dict[str, str] = {}
     stages: Counter[str] = Counter()
-    for record in chunk.records:
-        key, files = _keyed(record, workshop.method)
-        contents.extend(files)
-        try:
-            rows = workshop.process(record)
-            tables.add(record.image_id, key, rows)
-        except OutputError:
-            raise  # the folder's fault, not the image's
-        except Exception as error:
-            failure = describe(error)
-            tables.fail(record.image_id, key, failure)
-            failures[record.image_id] = failure.stage
-            continue
-        for path, content in rows.artifacts.items():
-            write_file(workshop.out, path, content)
-        stages.update(rows.seconds)
-    tables.write(workshop.out, chunk=chunk.id, facts=workshop.facts)
+    try:
+        for record, key, files, found in _worked(chunk, workshop, replaceable, ask):
+            contents.extend(files)
+            if isinstance(found, ImageRows):
+                try:
+                    tables.add(record.image_id, key, found, file_digest=digest_of(files[0]))
+                except Exception as error:
+                    found = describe(error)
+            if isinstance(found, Failure):
+                tables.fail(record.image_id, key, found, file_digest=digest_of(files[0]))
+                failures[record.image_id] = found.stage
+                continue
+            for path, content in found.artifacts.items():
+                write_file(_there(workshop.out), path, content)
+            stages.update(found.seconds)
+    except OverdueError as late:
+        return ChunkReport(overdue=str(late), failures={}, seconds_by_stage={})
+    tables.write(_there(workshop.out), chunk=chunk.id, facts=workshop.facts)
     return ChunkReport(
         done=len(chunk.records) - len(failures),
         failures=failures,
         contents=tuple(contents),
         seconds=time.perf_counter() - started,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        peak_gib=peak_gib(),
         seconds_by_stage=dict(stages),
     )
 
 
-def quarantine(chunk: Chunk, workshop: Workshop) -> ChunkReport:
-    """Commit a chunk whose images end every worker that touches them, without touching them."""
+def _worked(chunk: Chunk, workshop: Workshop, replaceable: bool, ask: Ask | None) -> Iterator[Worked]:
+    """What comes of each image; `OverdueError` names the one that is."""
+    limit = workshop.seconds_per_image
+
+    def limited(record: ImageRecord, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            with mortal(limit if replaceable else 0):
+                return within(limit, function, *arguments)
+        except OverdueError:
+            raise OverdueError(record.image_id) from None
+
+    if ask is not None:
+        process = cast(StagedProcess, workshop.process)
+        keyed = partial(_keyed, method=workshop.method)
+        yield from in_stages(chunk.records, process, ask, keyed=keyed, limited=limited)
+        return
+    done = 0
+    measured = partial(_measured, workshop=workshop)
+    try:
+        for found in each_within(limit, measured, chunk.records, is_mortal=replaceable):
+            yield chunk.records[done], *found
+            done += 1
+    except OverdueError:
+        raise OverdueError(chunk.records[done].image_id) from None
+
+
+def give_up(chunk: Chunk, workshop: Workshop, failure: Failure) -> ChunkReport:
+    """Commit a chunk of one image that no worker gets done, without working on it."""
+    (record,) = chunk.records
+    try:
+        key, files = within(workshop.seconds_per_image, _keyed, record, workshop.method)
+    except OverdueError:
+        files = [_unread(path) for path in files_of(record)]
+        key = result_key(record, method=workshop.method, sha256=lambda _: _UNREAD)
     tables = ChunkTables(schemas=workshop.schemas)
-    contents: list[Content] = []
-    for record in chunk.records:
-        key, files = _keyed(record, workshop.method)
-        contents.extend(files)
-        tables.fail(record.image_id, key, _killer(record))
-    tables.write(workshop.out, chunk=chunk.id, facts=workshop.facts)
-    return ChunkReport(
-        done=0,
-        failures={record.image_id: "worker" for record in chunk.records},
-        contents=tuple(contents),
-        seconds=0.0,
-        seconds_by_stage={},
-    )
+    tables.fail(record.image_id, key, failure, file_digest=digest_of(files[0]))
+    tables.write(_there(workshop.out), chunk=chunk.id, facts=workshop.facts)
+    return ChunkReport(failures={record.image_id: failure.stage}, contents=tuple(files), seconds_by_stage={})
 
 
-def describe(error: Exception) -> Failure:
-    """A failure row's content: what, where, and what to do."""
-    parts = (
-        (error.problem, error.where, error.remedy)
-        if isinstance(error, RetquantError)
-        else (str(error), "", "")
-    )
-    message, where, hint = parts
-    kind = type(error).__name__
-    return Failure(
-        stage=stage_of(error) or _usual_stage(error),
-        error=kind,
-        message=(message or kind)[:_LONGEST],
-        where=where[:_LONGEST],
-        hint=hint[:_LONGEST],
-        traceback_digest=_traceback_digest(error),
-    )
+def _measured(record: ImageRecord, workshop: Workshop) -> tuple[str, list[Content], ImageRows | Failure]:
+    key, files = _keyed(record, workshop.method)
+    try:
+        return key, files, workshop.process(record)
+    except (OutputError, ModelError):
+        raise  # the folder's fault or the model's, not the image's
+    except Exception as error:
+        return key, files, describe(error)
 
 
 def _keyed(record: ImageRecord, method: str) -> tuple[str, list[Content]]:
@@ -139,25 +181,33 @@ def _keyed(record: ImageRecord, method: str) -> tuple[str, list[Content]]:
     return key, list(files.values())
 
 
-def _usual_stage(error: Exception) -> str:
-    if isinstance(error, ImageError):
-        return "read"
-    return "segment" if isinstance(error, (ModelError, SegmentationError)) else "measure"
+def digest_of(content: Content) -> str | None:
+    """What the tables keep of a file's hash; None where it could not be read."""
+    return None if content.sha256 in (ABSENT, _UNREAD) else content.sha256[:_DIGEST]
 
 
-def _traceback_digest(error: Exception) -> str:
-    """Digest of the functions that the error passed through; line numbers would change with every release."""
-    frames = traceback.extract_tb(error.__traceback__)
-    path = "\n".join(f"{Path(frame.filename).name}:{frame.name}" for frame in frames)
-    return hashlib.sha256(f"{type(error).__name__}\n{path}".encode()).hexdigest()[:12]
+def _unread(path: Path) -> Content:
+    """A file as it is when nobody could read it: tried again once its size or time changes."""
+    archive_and_member = split_member(str(path))
+    try:
+        state = os.stat(path if archive_and_member is None else archive_and_member[0])
+    except OSError:
+        return Content(str(path), 0, 0, _UNREAD)
+    return Content(str(path), state.st_size, state.st_mtime_ns, _UNREAD)
 
 
-def _killer(record: ImageRecord) -> Failure:
-    return Failure(
-        stage="worker",
-        error="WorkerDied",
-        message="the worker process ended each time it worked on this image alone",
-        where=str(record.image),
-        hint="most often it takes more memory than a worker has: open it by itself with `retquant quantify`, "
-        "or run with fewer workers; then run again with --retry-failed",
-    )
+def _there(out: Path) -> Path:
+    """The run's folder, if it is there: an empty one in its place, as under a lost mount, is not written to.
+
+    Raises
+    ------
+    OutputError
+        It is not.
+    """
+    if not (out / RUN_RECORD).exists():
+        raise OutputError(
+            f"the run's folder is gone ({RUN_RECORD} is not there)",
+            where=str(out),
+            remedy="mount or restore it, then run the same command; what is done stays",
+        )
+    return out

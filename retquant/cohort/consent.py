@@ -7,6 +7,8 @@ from pathlib import Path
 from retquant.cohort.lock import RefusedError
 from retquant.cohort.plan import Plan
 from retquant.cohort.record import RUN_RECORD, RunRecord, manifest_record, read_record
+from retquant.cohort.shard import SHARDS
+from retquant.cohort.withdraw import WITHDRAWN
 
 
 def refuse_other_runs(manifest: Path, out: Path, *, agreed: bool) -> None:
@@ -32,8 +34,25 @@ def refuse_other_runs(manifest: Path, out: Path, *, agreed: bool) -> None:
         )
 
 
-def require_consent(plan: Plan, before: RunRecord | None, *, out: Path, method: str) -> None:
-    """Refuse to redo or remove results on account of a change that may be an oversight.
+def refuse_mixture(plan: Plan, before: RunRecord | None, *, out: Path, method: str) -> None:
+    """Refuse to measure some images by other settings than those beside them.
+
+    Raises
+    ------
+    RefusedError
+        Only failures are to be tried again, and the settings changed.
+    """
+    if plan.left_alone and before is not None and before.method != method:
+        raise RefusedError(
+            "settings, model or definitions changed: images done anew would stand beside "
+            f"{_images(plan.left_alone)} measured as before",
+            where=str(out),
+            remedy="give the command without --only-failed, or go back to the settings of this folder",
+        )
+
+
+def require_consent(plan: Plan, before: RunRecord | None, *, out: Path, method: str, doubt: str = "") -> None:
+    """Refuse to redo or remove results on account of a change that may be an oversight, or over another doubt.
 
     Changed files and changed measurements in the manifest are no oversight: their images are redone without
     asking.
@@ -54,6 +73,8 @@ def require_consent(plan: Plan, before: RunRecord | None, *, out: Path, method: 
         changes.append(
             f"{_images(len(plan.dropped))} with results are no longer in the manifest: they will be removed"
         )
+    if doubt:
+        changes.append(doubt)
     if changes:
         raise RefusedError(
             "; ".join(changes),
@@ -65,7 +86,12 @@ def require_consent(plan: Plan, before: RunRecord | None, *, out: Path, method: 
 def _refuse_strange_files(out: Path) -> None:
     """Something is here, but no run: do not mingle with it (a killed run's dot-files do not count)."""
     strange = (
-        sorted(entry.name for entry in out.iterdir() if not entry.name.startswith("."))
+        sorted(
+            entry.name
+            for entry in out.iterdir()
+            if not entry.name.startswith(".")
+            and entry.name not in (SHARDS, WITHDRAWN)  # before it ran as a whole
+        )
         if out.is_dir()
         else []
     )

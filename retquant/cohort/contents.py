@@ -1,32 +1,43 @@
 """What is in a file, by hash; a hash is trusted again while the file's size and modification time hold.
 
 The cache is a text file in the run's folder, one line a file, appended to as chunks finish. It can be
-deleted: the next run then reads the files of what is done once more.
+deleted: the next run then reads the files of what is done once more. What workers tell during a run goes to that
+file and stays in nobody's memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from retquant.errors import ImageError
+from retquant.manifest.addresses import Address
+from retquant.manifest.members import split_member, tidy
 from retquant.tables.files import write_file, writing
 
 ABSENT = "absent"
 """Content of a file that does not exist or cannot be read: a failure on it holds until the file appears."""
 
 CACHE = ".cache/contents.tsv"
+LARGEST = 1 << 32  # bytes of a file that is looked into; the largest volume that is read has 2.4 GB
 _READERS = 8  # threads; hashing lets other threads run
 _BLOCK = 1 << 20  # bytes
+_BATCH = 64  # files that a thread is given at once
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file's hash with the size and modification time at which it was taken."""
+    """A file's hash with the size and modification time at which it was taken.
+
+    Of a file in an archive the hash is its own, as if it were unpacked, and size and time are the archive's. Of one
+    elsewhere the time is a number made of what its store changes with it.
+    """
 
     path: str
     size: int  # bytes
@@ -36,17 +47,43 @@ class Content:
 
 def read_content(path: Path) -> Content:
     """Hash a file; its `sha256` is `ABSENT` where there is none to read."""
+    if isinstance(path, Address):
+        return _read_remote_content(path)
+    if (parts := split_member(str(path))) is not None:
+        return _read_member_content(path, *parts)
     try:
         state = path.stat()
-        if not stat.S_ISREG(state.st_mode):  # a folder, or a pipe that would never end
+        # a folder, a pipe that would never end, or a file with holes that would take hours
+        if not stat.S_ISREG(state.st_mode) or state.st_size > LARGEST:
             return Content(str(path), 0, 0, ABSENT)
         digest = hashlib.sha256()
         with open(path, "rb") as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: no disk can hold a file of that name
         return Content(str(path), 0, 0, ABSENT)
     return Content(str(path), state.st_size, state.st_mtime_ns, digest.hexdigest())
+
+
+def _read_member_content(path: Path, archive: str, member: str) -> Content:
+    from retquant.images.archive import read_member  # and all libraries of images, for runs that need it
+
+    try:
+        state = os.stat(archive)
+        data = read_member(Path(archive), member)
+    except (OSError, ImageError):
+        return Content(str(path), 0, 0, ABSENT)
+    return Content(str(path), state.st_size, state.st_mtime_ns, hashlib.sha256(data).hexdigest())
+
+
+def _read_remote_content(address: Address) -> Content:
+    from retquant.images.remote import read_address, state_of
+
+    try:
+        size, mark = state_of(address) or (0, 0)  # of which no file is: its hash is not trusted again
+        return Content(str(address), size, mark, hashlib.sha256(read_address(address)).hexdigest())
+    except ImageError:
+        return Content(str(address), 0, 0, ABSENT)
 
 
 class ContentCache:
@@ -63,38 +100,117 @@ class ContentCache:
     def __init__(self, out: Path, *, verify: bool = False) -> None:
         self._out = out
         self._known = {} if verify else _load(out / CACHE)
+        self._asked: set[str] = set()  # of these, what is known was seen to hold
+        self._read: list[Content] = []  # by this process; not in the file yet
 
     def sha256(self, path: Path) -> str:
-        """Hash of the file's bytes, or `ABSENT`."""
+        """Hash of the file's bytes, or `ABSENT`; the file is looked at once, and so is a store elsewhere."""
+        place = str(path)
+        if place not in self._asked:
+            self._look(path, place)
+        known = self._known.get(place)
+        return ABSENT if known is None else known.sha256
+
+    def _look(self, path: Path, place: str) -> None:
+        self._asked.add(place)
+        if isinstance(path, Address):
+            self._ask_store(path, place)
+            return
+        parts = split_member(place)
         try:
-            state = path.stat()
+            state = os.stat(place if parts is None else parts[0])
         except OSError:
-            return ABSENT
-        known = self._known.get(str(path))
+            self._known.pop(place, None)
+            return
+        known = self._known.get(place)
         if known is None or (known.size, known.modified_ns) != (state.st_size, state.st_mtime_ns):
-            known = read_content(path)
-            self._known[str(path)] = known
-        return known.sha256
+            self._keep(place, read_content(path))
+
+    def _ask_store(self, address: Address, place: str) -> None:
+        """While a store does not answer, what is known holds."""
+        from retquant.images.remote import NO_SUCH_FILE, state_of
+
+        known = self._known.get(place)
+        try:
+            state = state_of(address)
+        except ImageError as error:
+            if error.problem == NO_SUCH_FILE:
+                self._known.pop(place, None)
+            return
+        if known is None or (known.size, known.modified_ns) != state:
+            self._keep(place, read_content(address))
+
+    def _keep(self, place: str, content: Content) -> None:
+        self._known[place] = content
+        self._read.append(content)
 
     def warm(self, paths: Iterable[Path]) -> None:
-        """Hash many files at once, as far as they are not known."""
+        """Look at many files at once, and hash what is not known; those of an archive one after another."""
         with ThreadPoolExecutor(_READERS) as pool:
-            list(pool.map(self.sha256, paths))
+            list(pool.map(self._hash_all, _batches(self._unknown(paths))))
+
+    def _unknown(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """Files, and those members of archives whose hash does not hold: an archive is asked about once, not opened."""
+        stamps: dict[str, tuple[int, int] | None] = {}
+        for path in paths:
+            if isinstance(path, Address) or (parts := split_member(str(path))) is None:
+                yield path
+                continue
+            if parts[0] not in stamps:
+                try:
+                    state = os.stat(parts[0])
+                    stamps[parts[0]] = state.st_size, state.st_mtime_ns
+                except OSError:
+                    stamps[parts[0]] = None
+            known = self._known.get(str(path))
+            if known is None or (known.size, known.modified_ns) != stamps[parts[0]]:
+                yield path
+
+    def _hash_all(self, batch: Sequence[Path]) -> None:
+        for path in batch:
+            self._look(path, str(path))
 
     def add(self, contents: Iterable[Content]) -> None:
-        """Remember hashes that workers took, also over a kill."""
-        present = [content for content in contents if content.sha256 != ABSENT]
-        self._known.update({content.path: content for content in present})
+        """Write down hashes that workers took, also over a kill."""
         path = self._out / CACHE
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(path, "a", encoding="utf-8") as file:
-                file.write("".join(map(_line, present)))
+                file.write("".join(_line(content) for content in contents if content.sha256 != ABSENT))
 
     def save(self) -> None:
-        """Write the cache anew, one line a file."""
-        present = [content for content in self._known.values() if content.sha256 != ABSENT]
-        write_file(self._out, CACHE, "".join(map(_line, present)).encode())
+        """Leave one line a file in the cache: the last that was written of it."""
+        self.add(self._read)
+        self._read = []
+        with writing(self._out / CACHE):
+            lines = (self._out / CACHE).read_bytes().splitlines(keepends=True)
+        last = {hash(line.rpartition(b"\t")[2]): number for number, line in enumerate(lines)}
+        if len(last) < len(lines):
+            write_file(self._out, CACHE, b"".join(lines[number] for number in sorted(last.values())))
+
+
+def _batches(paths: Iterable[Path]) -> Iterator[Sequence[Path]]:
+    """Files by the handful, and all of an archive in the order in which they lie there: some only read forwards."""
+    packed: dict[str, dict[str, Path]] = {}
+    loose: list[Path] = []
+    for path in paths:
+        if isinstance(path, Address) or (parts := split_member(str(path))) is None:
+            loose.append(path)
+        else:
+            packed.setdefault(parts[0], {})[tidy(parts[1])] = path
+    for start in range(0, len(loose), _BATCH):
+        yield loose[start : start + _BATCH]
+    for archive, members in packed.items():
+        yield [members[name] for name in _in_order(archive, members)]
+
+
+def _in_order(archive: str, members: Collection[str]) -> Iterable[str]:
+    from retquant.images.archive import member_names
+
+    try:
+        return [name for name in member_names(Path(archive)) if name in members]
+    except ImageError:
+        return ()  # what is missing is told where each image is asked for
 
 
 def _line(content: Content) -> str:
@@ -107,9 +223,10 @@ def _load(path: Path) -> dict[str, Content]:
     known = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            digest, size, modified, name = line.split("\t")
-            content = Content(json.loads(name), int(size), int(modified), digest)
+            digest, size, modified, quoted = line.split("\t")
+            is_plain = "\\" not in quoted and len(quoted) > 1 and quoted[-1] == '"'
+            name = quoted[1:-1] if is_plain else json.loads(quoted)
+            known[name] = Content(name, int(size), int(modified), digest)
         except ValueError:
             continue  # a line that a kill cut short; its file is read again
-        known[content.path] = content
     return known

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from retquant.tables.commits import Holdings
 
 
@@ -27,11 +30,12 @@ class Ledger:
 
 def ledger_of(holdings: Holdings) -> Ledger:
     """The ledger that the committed parts amount to."""
-    images = holdings.entries["image_id"].to_pylist()
-    keys = holdings.entries["result_key"].to_pylist()
-    failed = holdings.entries["is_failure"].to_pylist()
-    entries = list(zip(images, keys, failed, strict=True))
+    failed = holdings.entries["is_failure"]
     return Ledger(
-        results={image: key for image, key, is_failure in entries if not is_failure},
-        failures={image: key for image, key, is_failure in entries if is_failure},
+        results=_keys(holdings.entries.filter(pc.invert(failed))),
+        failures=_keys(holdings.entries.filter(failed)),
     )
+
+
+def _keys(entries: pa.Table) -> dict[str, str]:
+    return dict(zip(entries["image_id"].to_pylist(), entries["result_key"].to_pylist(), strict=True))

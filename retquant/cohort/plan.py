@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from retquant.cohort.contents import ABSENT, ContentCache
 from retquant.cohort.keys import files_of, result_key
 from retquant.cohort.ledger import Ledger
 from retquant.manifest.records import ImageRecord
+
+Redo = Literal["changed", "failed", "only failed", "all"]
+"""Of what is done, redo what changed; also what failed; what failed and nothing else, new images neither; all."""
+
+
+_USUAL = 64  # images in a chunk
+_QUICK = 1.0  # seconds of a worker that a chunk takes at least, as far as its largest size allows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +31,9 @@ class Plan:
     changed: frozenset[str]  # image ids with rows that hold no longer; among `todo`
     unreadable: frozenset[str]  # of these, results whose image file is gone
     dropped: frozenset[str]  # image ids with rows that the manifest no longer has
+    left_alone: int = (
+        0  # results that hold no longer and yet are not among `todo`: only failures were asked for
+    )
 
     @property
     def outdated(self) -> frozenset[str]:
@@ -36,7 +47,7 @@ def make_plan(
     *,
     method: str,
     contents: ContentCache,
-    retry_failed: bool = False,
+    redo: Redo = "changed",
 ) -> Plan:
     """Compare the manifest with what is done.
 
@@ -47,9 +58,17 @@ def make_plan(
     changed = {
         record.image_id
         for record in known
-        if ledger.key(record.image_id) != result_key(record, method=method, sha256=contents.sha256)
-        or (retry_failed and record.image_id in ledger.failures)
+        if redo == "all"
+        or ledger.key(record.image_id) != result_key(record, method=method, sha256=contents.sha256)
+        or (redo != "changed" and record.image_id in ledger.failures)
     }
+    if redo == "only failed":
+        todo = tuple(record for record in known if record.image_id in ledger.failures)
+        left_alone = len(changed.difference(ledger.failures))
+        changed &= ledger.failures.keys()
+    else:
+        todo = tuple(r for r in records if r.image_id in changed or ledger.key(r.image_id) is None)
+        left_alone = 0
     unreadable = {
         record.image_id
         for record in known
@@ -59,12 +78,15 @@ def make_plan(
     }
     holding = {record.image_id for record in known} - changed
     return Plan(
-        todo=tuple(record for record in records if record.image_id not in holding),
+        todo=todo,
         kept=sum(image in ledger.results for image in holding),
         kept_failures=sum(image in ledger.failures for image in holding),
         changed=frozenset(changed),
         unreadable=frozenset(unreadable),
-        dropped=ledger.images - {record.image_id for record in records},
+        dropped=frozenset()
+        if redo == "only failed"
+        else ledger.images - {record.image_id for record in records},
+        left_alone=left_alone,
     )
 
 
@@ -79,6 +101,12 @@ class Chunk:
         """The same images, one a chunk."""
         return [make_chunk(run_id, [record]) for record in self.records]
 
+    def parted(self, image_id: str, run_id: str) -> tuple[Chunk, Chunk | None]:
+        """A chunk of that image alone, and one of the others, if there are any."""
+        (one,) = (record for record in self.records if record.image_id == image_id)
+        others = [record for record in self.records if record is not one]
+        return make_chunk(run_id, [one]), make_chunk(run_id, others) if others else None
+
 
 def make_chunk(run_id: str, records: Iterable[ImageRecord]) -> Chunk:
     """A chunk named by its run and images: sent twice it writes the same files, and no other run's."""
@@ -90,19 +118,36 @@ def make_chunk(run_id: str, records: Iterable[ImageRecord]) -> Chunk:
 class ChunkQueue:
     """Chunks to send, cut from the list of images as workers ask, about equally long in time.
 
-    Images of unknown cost start in small chunks; the rate seen so far sizes the next ones. The results do not
-    depend on it.
+    Images of unknown cost start in small chunks; the rate seen so far sizes the next ones: usually 64 images, fewer
+    when they are slow, and more when so many take less than a second, which a commit would then be most of. The
+    results do not depend on it.
+
+    Parameters
+    ----------
+    halted : callable
+        Whether the run is to end: the queue then gives nothing out any more.
     """
 
-    def __init__(self, records: Iterable[ImageRecord], *, run_id: str, largest: int, seconds: float) -> None:
+    def __init__(
+        self,
+        records: Iterable[ImageRecord],
+        *,
+        run_id: str,
+        largest: int,
+        seconds: float,
+        halted: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._records = deque(records)
         self._chunks: deque[Chunk] = deque()
         self._run_id = run_id
         self._largest, self._seconds = largest, seconds
         self._images, self._elapsed = 0, 0.0
+        self.is_halted = halted
 
     def pop(self, *, workers: int = 1) -> Chunk | None:
-        """The next chunk, or None where nothing is waiting."""
+        """The next chunk, or None where nothing is waiting or the run is to end."""
+        if self.is_halted():
+            return None
         if self._chunks:
             return self._chunks.popleft()
         size = min(self._size(workers), len(self._records))
@@ -123,4 +168,6 @@ class ChunkQueue:
         if not self._images:
             return max(1, min(8, self._largest, share))
         each = max(self._elapsed / self._images, 1e-6)
-        return max(1, min(self._largest, share, int(self._seconds / each)))
+        usual = min(_USUAL, int(self._seconds / each))
+        quick = int(min(_QUICK, self._seconds) / each)
+        return max(1, min(self._largest, share, max(usual, quick)))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import retquant
+from retquant.cohort.forecast import Forecast
 from retquant.errors import OutputError
 from retquant.tables.files import write_file
 
@@ -32,7 +33,7 @@ PACKAGES = (
     "dask",
 )
 
-State = Literal["running", "finished", "interrupted", "failed"]
+State = Literal["running", "finished", "interrupted", "stopped", "failed"]
 
 
 class _Part(BaseModel):
@@ -60,8 +61,16 @@ class MachineRecord(_Part):
     host: str
     system: str
     python: str
+    processor: str = ""
     cores: int
     memory_gib: float
+
+
+class PeakMemory(_Part):
+    """Most resident memory that a process has had so far."""
+
+    driver_gib: float = 0.0
+    worker_gib: float = Field(default=0.0, description="Of the worker that had most.")
 
 
 class Counts(_Part):
@@ -96,6 +105,7 @@ class RunRecord(_Part):
     finished: str | None = Field(default=None, description="UTC, ISO 8601.")
     problem: str = Field(default="", description="Why the run failed.")
     manifest: ManifestRecord
+    config: Mapping[str, Any] = Field(default={}, description="The settings, as in config.toml.")
     config_digest: str = Field(description="Of the settings in config.toml.")
     method: str = Field(
         description="Digest of settings, models and definition versions: part of every result key."
@@ -104,8 +114,17 @@ class RunRecord(_Part):
     packages: Mapping[str, str] = Field(description="Versions of the packages that the numbers depend on.")
     machine: MachineRecord
     counts: Counts = Counts()
-    seconds: float = Field(default=0.0, description="Wall time of this run.")
+    seconds: float = Field(default=0.0, description="Wall time of this run, so far while it runs.")
+    dashboard: str = Field(default="", description="Address of the Dask dashboard while it runs.")
     seconds_by_stage: Mapping[str, float] = Field(default={}, description="Summed over images and workers.")
+    workers: int = Field(default=0, description="Processes that did chunks.")
+    peak_memory: PeakMemory = PeakMemory()
+    sample: int | None = Field(
+        default=None, description="People of a pilot; null of a run of the whole manifest."
+    )
+    forecast: Forecast | None = Field(
+        default=None, description="Of a pilot: what the whole manifest will take."
+    )
     history: tuple[PastRun, ...] = ()
 
     def with_counts(self, counts: Counts, **changes: Any) -> RunRecord:
@@ -176,9 +195,20 @@ def this_machine() -> MachineRecord:
         host=socket.gethostname(),
         system=platform.platform(),
         python=platform.python_version(),
+        processor=_processor(),
         cores=os.cpu_count() or 1,
         memory_gib=round(psutil.virtual_memory().total / (1 << 30), 1),
     )
+
+
+def _processor() -> str:
+    """As Linux names it, else as Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
 
 
 def manifest_record(path: Path) -> ManifestRecord:

@@ -1,30 +1,37 @@
-"""A cohort run from plan to summary: the one place that brings lock, ledger and workers together."""
+"""A cohort run from plan to summary: the one place that brings lock, shards, ledger and workers together."""
 
 from __future__ import annotations
 
 import time
+import tomllib
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import retquant
-from retquant.cohort.chunk import ChunkReport, ImageProcess, Workshop, quarantine
-from retquant.cohort.cluster import ClusterSettings
-from retquant.cohort.consent import refuse_other_runs, require_consent
+from retquant.cohort.chunk import ChunkReport, Workshop, give_up
+from retquant.cohort.consent import refuse_mixture, refuse_other_runs, require_consent
 from retquant.cohort.contents import ContentCache
-from retquant.cohort.keys import ModelUse, method_digest
+from retquant.cohort.failing import killer, overdue
+from retquant.cohort.forecast import START, Forecast, Pace, forecast
+from retquant.cohort.halt import Ending, Halt, Stopped
+from retquant.cohort.journal import Journal
+from retquant.cohort.keys import method_digest
 from retquant.cohort.ledger import ledger_of
-from retquant.cohort.limits import FailureLimit
-from retquant.cohort.lock import locked
-from retquant.cohort.plan import Chunk, ChunkQueue, Plan, make_plan
+from retquant.cohort.lock import Lock, locked
+from retquant.cohort.memory import peak_gib
+from retquant.cohort.pilot import CHUNK_SECONDS, pilot_of
+from retquant.cohort.plan import ChunkQueue, make_plan
 from retquant.cohort.record import (
     Counts,
     ModelRecord,
+    PastRun,
+    PeakMemory,
     RunRecord,
     State,
     manifest_record,
@@ -35,92 +42,26 @@ from retquant.cohort.record import (
     this_machine,
     write_record,
 )
+from retquant.cohort.shard import SHARDS
+from retquant.cohort.study import CohortSettings, Progress, RunSummary, Study
 from retquant.cohort.submit import Crew, crew
+from retquant.cohort.takeover import part_of, take_over
+from retquant.cohort.withdraw import without_withdrawn
 from retquant.errors import OutputError
+from retquant.hygiene import Hygiene, examine, has_examined
 from retquant.manifest.records import ImageRecord
+from retquant.tables.commits import survey
 from retquant.tables.compaction import compact
 from retquant.tables.dictionary import write_dictionary
 from retquant.tables.files import write_file
 from retquant.tables.participants import write_participants
-from retquant.tables.schemas import BiomarkerColumn, table_schemas
+from retquant.tables.schemas import table_schemas
 from retquant.tables.upkeep import remove_images, sweep
 from retquant.tables.writer import write_schema_parts
 
+__all__ = ["CohortSettings", "Progress", "RunSummary", "Study", "run"]
 
-@dataclass(frozen=True, kw_only=True)
-class Study:
-    """What is measured, and how."""
-
-    manifest: Path
-    records: Sequence[ImageRecord]
-    participants: pa.Table  # ids, labels and covariates; a row an image
-    process: ImageProcess
-    columns: Sequence[BiomarkerColumn]  # that the process fills
-    config_digest: str
-    config_toml: str  # the resolved settings
-    models: Sequence[ModelUse] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CohortSettings:
-    """How a run goes about it; none of it changes a number."""
-
-    cluster: ClusterSettings = field(default_factory=ClusterSettings)
-    chunk_images: int = 64  # at most, in one commit
-    chunk_seconds: float = 60.0  # of one worker, that a chunk should take: what a kill costs
-    max_failures: FailureLimit | None = None  # stop when more images fail
-    agreed: bool = False  # to redo or remove results whose settings, model or manifest changed (`--yes`)
-    verify: bool = False  # hash the files of done images again
-    retry_failed: bool = False
-    compact_from: int = 16  # small parts that are worth merging at the end
-    command: str = ""  # as typed, for the record
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is."""
-
-    total: int  # images of the manifest
-    kept: int  # done before, results and failures
-    done: int  # measured by this run
-    failed: int  # in this run
-    seconds: float  # since the first chunk was sent
-    dashboard: str = ""
-
-    @property
-    def images_per_second(self) -> float:
-        """Of this run so far; 0 before the first."""
-        return (self.done + self.failed) / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """At the rate so far; None before the first image."""
-        rate = self.images_per_second
-        return (self.total - self.kept - self.done - self.failed) / rate if rate > 0 else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSummary:
-    """What a run did, and where it lies."""
-
-    out: Path
-    images: int  # in the manifest
-    done: int  # measured by this run
-    failed: int  # in this run
-    kept: int  # results of earlier runs that hold
-    kept_failures: int  # failures of earlier runs that hold
-    seconds: float
-    seconds_by_stage: Mapping[str, float]  # summed over images and workers
-
-    @property
-    def failures(self) -> int:
-        """Rows in the table of failures."""
-        return self.failed + self.kept_failures
-
-    @property
-    def images_per_second(self) -> float:
-        """Rate of this run; 0 where it had nothing to do."""
-        return (self.done + self.failed) / self.seconds if self.seconds > 0 else 0.0
+_RECORDED = 5.0  # seconds between counts in the run record, from which another shell sees how far the run is
 
 
 def run(
@@ -141,148 +82,235 @@ def run(
     ClusterError
         There are no workers.
     KeyboardInterrupt
-        What is committed stays.
+        Interrupted, or as `Stopped` from another shell; what is committed stays. A first Ctrl-C, where this is
+        the main thread, lets the chunks in flight end.
     """
     refuse_other_runs(study.manifest, out, agreed=settings.agreed)
-    with locked(out):
-        return _Run(study, out, settings, progress).carry_out()
+    study = without_withdrawn(study, out)
+    if settings.shard is None:
+        with locked(out) as lock:
+            history, whole = take_over(out), len(study.records)
+            if settings.sample is not None:
+                study = pilot_of(study, settings.sample, done=ledger_of(survey(out)).images)
+            return _Run(study, out, settings, progress, lock, history=history, whole=whole).carry_out()
+    folder = out / SHARDS / settings.shard.name
+    refuse_other_runs(study.manifest, folder, agreed=settings.agreed)
+    with locked(folder) as lock:
+        method = method_digest(study.config_digest, study.models, study.columns)
+        part = part_of(study, settings.shard, out, settings=settings, method=method)
+        return _Run(part, folder, settings, progress, lock).carry_out()
 
 
 class _Run:
     """The state of one run, from the plan to the summary."""
 
     def __init__(
-        self, study: Study, out: Path, settings: CohortSettings, progress: Callable[[Progress], None]
+        self,
+        study: Study,
+        out: Path,
+        settings: CohortSettings,
+        progress: Callable[[Progress], None],
+        lock: Lock,
+        history: tuple[PastRun, ...] = (),  # of the shards that were taken over
+        whole: int = 0,  # images of the manifest that a pilot is of
     ) -> None:
         self._study, self._out, self._settings, self._progress = study, out, settings, progress
+        self._lock, self._history = lock, history
         self._id = uuid.uuid4().hex[:12]
+        self._journal = Journal(out, self._id)
+        self._peaks: dict[str, float] = {}  # worker -> GiB
         self._method = method_digest(study.config_digest, study.models, study.columns)
         self._contents = ContentCache(out, verify=settings.verify)
         self._done, self._failed = 0, 0
         self._stages: Counter[str] = Counter()
-        self._started = time.perf_counter()
+        self._started = self._recorded = time.perf_counter()
+        self._dashboard = ""
+        self._has_new_labels = False
+        self._hygiene: Hygiene | None = None
+        self._pace = None if settings.sample is None else Pace(out, self._method)
+        self._whole, self._begun = whole, time.perf_counter()
 
     def carry_out(self) -> RunSummary:
         before = read_record(self._out)
-        plan = make_plan(
+        self._plan = plan = make_plan(
             self._study.records,
             ledger_of(sweep(self._out)),
             method=self._method,
             contents=self._contents,
-            retry_failed=self._settings.retry_failed,
+            redo=self._settings.redo,
         )
+        refuse_mixture(plan, before, out=self._out, method=self._method)
+        doubt = self._study.doubt(plan.todo) if self._study.doubt is not None else ""
         if not self._settings.agreed:
-            require_consent(plan, before, out=self._out, method=self._method)
-        self._record = self._first_record(plan, before)
+            require_consent(plan, before, out=self._out, method=self._method, doubt=doubt)
+        self._record = self._first_record(before)
         write_record(self._out, self._record)
+        self._journal.started(self._record, plan)
+        halt = Halt(self._out, self._lock.token, tell=self._tell)
         try:
-            self._prepare(plan)
-            if plan.todo:
-                self._measure(plan)
-            self._finish(plan)
-        except KeyboardInterrupt:
-            self._close("interrupted", plan)
+            with halt.listening():
+                self._prepare()
+                if plan.todo:
+                    self._measure(halt)
+                self._lock.check()
+                if halt.ending is not None and self._done + self._failed < len(plan.todo):
+                    raise Stopped if halt.ending == "stopped" else KeyboardInterrupt
+                self._finish()
+        except KeyboardInterrupt as error:
+            self._close("stopped" if isinstance(error, Stopped) else "interrupted")
             raise
         except BaseException as error:
-            self._close("failed", plan, problem=str(error))
+            self._close("failed", error)
             raise
-        self._close("finished", plan)
-        return self._summary(plan)
+        self._close("finished")
+        return self._summary()
 
-    def _prepare(self, plan: Plan) -> None:
+    def _prepare(self) -> None:
         """Everything but the measuring: old rows out, labels and dictionary in."""
-        remove_images(self._out, plan.outdated)
+        remove_images(self._out, self._plan.outdated)
         write_file(self._out, "config.toml", self._study.config_toml.encode())
         write_schema_parts(self._out, table_schemas(self._study.columns), facts=self._facts)
         write_dictionary(self._out, self._study.columns, facts=self._facts)
-        write_participants(self._out, self._study.participants, facts=self._facts)
+        self._has_new_labels = write_participants(self._out, self._study.participants, facts=self._facts)
 
-    def _measure(self, plan: Plan) -> None:
+    def _measure(self, halt: Halt) -> None:
         workshop = Workshop(
             out=self._out.resolve(),
             process=self._study.process,
             schemas=table_schemas(self._study.columns),
             method=self._method,
             facts=self._facts,
+            seconds_per_image=self._settings.seconds_per_image,
         )
-        queue = self._queue(plan.todo)
-        with crew(workshop, self._settings.cluster, run_id=self._id, images=len(plan.todo)) as workers:
-            self._started = time.perf_counter()
-            self._tell(plan, workers)
-            for chunk, report in self._outcomes(workers, queue, workshop):
-                queue.learn(len(chunk.records), report.seconds)
-                self._take(report)
-                self._tell(plan, workers)
-                if self._settings.max_failures is not None:
-                    self._settings.max_failures.check(self._failed, images=len(plan.todo), out=self._out)
+        todo = self._plan.todo
+        with crew(workshop, self._settings.cluster, run_id=self._id, images=len(todo)) as workers:
+            self._started, self._dashboard = time.perf_counter(), workers.address
+            self._journal.write("measuring", dashboard=workers.address)
+            halt.has_work = True
+            try:
+                self._tell()
+                for report in self._reports(workers, workshop, halt):
+                    self._take(report)
+                    if self._settings.max_failures is not None:
+                        self._settings.max_failures.check(self._failed, images=len(todo), out=self._out)
+            finally:
+                halt.has_work = False  # a Ctrl-C while workers end does not wait for them
 
-    def _outcomes(
-        self, workers: Crew, queue: ChunkQueue, workshop: Workshop
-    ) -> Iterator[tuple[Chunk, ChunkReport]]:
+    def _reports(self, workers: Crew, workshop: Workshop, halt: Halt) -> Iterator[ChunkReport]:
         """Reports of all chunks; those that end their workers are split, and their images tried one by one.
 
-        An image is given up only when workers end while it is the one thing under way, so that no image pays
-        for its neighbour on the same worker.
+        An image is given up only when workers end, or time runs out, while it is the one thing under way, so
+        that no image pays for its neighbour on the same worker.
         """
-        suspects = self._queue(())
+        queue, suspects = self._queue(self._plan.todo, halt), self._queue((), halt)
         for chunk, report in workers.work(queue):
-            if report is not None:
-                yield chunk, report
-            elif len(chunk.records) > 1:
-                queue.push(chunk.singles(self._id))
+            if report is not None and report.overdue is not None:
+                self._journal.write("set apart", images=1, why="overdue")
+                suspect, others = chunk.parted(report.overdue, self._id)
+                suspects.push([suspect])
+                queue.push([others] if others else [])
+            elif report is not None:
+                queue.learn(len(chunk.records), report.seconds)
+                yield report
             else:
-                suspects.push([chunk])
+                self._journal.write("set apart", images=len(chunk.records), why="worker ended")
+                is_one = len(chunk.records) == 1
+                (suspects if is_one else queue).push([chunk] if is_one else chunk.singles(self._id))
         for chunk, report in workers.work(suspects, alone=True):
-            yield chunk, report if report is not None else quarantine(chunk, workshop)
+            if report is None:
+                yield give_up(chunk, workshop, killer(chunk.records[0]))
+            elif report.overdue is not None:
+                yield give_up(chunk, workshop, overdue(chunk.records[0], workshop.seconds_per_image))
+            else:
+                yield report
 
-    def _queue(self, records: Sequence[ImageRecord]) -> ChunkQueue:
+    def _queue(self, records: Sequence[ImageRecord], halt: Halt) -> ChunkQueue:
         largest, seconds = self._settings.chunk_images, self._settings.chunk_seconds
-        return ChunkQueue(records, run_id=self._id, largest=largest, seconds=seconds)
+        seconds = seconds if self._pace is None else min(seconds, CHUNK_SECONDS)
+        return ChunkQueue(records, run_id=self._id, largest=largest, seconds=seconds, halted=halt.asked)
 
     def _take(self, report: ChunkReport) -> None:
+        self._lock.check()
         self._done += report.done
         self._failed += len(report.failures)
         self._stages.update(report.seconds_by_stage)
+        if report.worker:
+            self._peaks[report.worker] = report.peak_gib
+        self._journal.took(report)
         self._contents.add(report.contents)
+        if self._pace is not None:
+            if self._done + self._failed == report.done + len(report.failures):
+                self._pace.note(START, 0, time.perf_counter() - self._begun - report.seconds)
+            self._pace.note(report.worker, report.done + len(report.failures), report.seconds)
+        if time.perf_counter() - self._recorded > _RECORDED:
+            self._recorded = time.perf_counter()
+            write_record(self._out, self._so_far(dashboard=self._dashboard))
+        self._tell()
 
-    def _finish(self, plan: Plan) -> None:
+    def _finish(self) -> None:
         """Leave the folder as readers want it."""
-        sweep(self._out)
-        compact(self._out, facts=self._facts, at_least=self._settings.compact_from)
+        holdings = sweep(self._out)
+        wanted = pa.array([record.image_id for record in self._plan.todo], pa.string())
+        held = pc.is_in(wanted, value_set=holdings.entries["image_id"])
+        if lost := wanted.filter(pc.invert(held)).to_pylist():
+            raise OutputError(
+                f"{len(lost)} images that were measured are not in the tables any more, {lost[0]} among them",
+                where=str(self._out),
+                remedy="see to the disk, then run the same command, which measures them again",
+            )
+        if self._pace is not None:
+            self._record = self._record.model_copy(update={"forecast": self._forecast()})
+        if self._settings.shard is None:  # parts of a shard keep their names until the whole run has them
+            compact(self._out, facts=self._facts, at_least=self._settings.compact_from, holdings=holdings)
+            if self._has_new_labels or self._plan.todo or not has_examined(self._out):
+                self._hygiene = examine(self._out)
         self._contents.save()
 
-    def _close(self, state: State, plan: Plan, *, problem: str = "") -> None:
-        """Write down how it ended; where not even that can be written, the error under way says enough."""
-        if state != "finished":
-            with suppress(OutputError, OSError):
-                sweep(self._out)
-        record = self._record.with_counts(
-            self._counts(plan),
-            state=state,
-            finished=now(),
-            problem=problem,
-            seconds=round(time.perf_counter() - self._started, 3),
-            seconds_by_stage={stage: round(seconds, 3) for stage, seconds in self._stages.items()},
+    def _forecast(self) -> Forecast | None:
+        if self._pace is None or self._settings.sample is None:
+            return None
+        left = self._whole - len(self._study.records)
+        return forecast(
+            self._out, self._pace.lines(), people=self._settings.sample, images=self._whole, left=left
         )
+
+    def _close(self, state: State, error: BaseException | None = None) -> None:
+        """Write down how it ended; where not even that can be written, the error under way says enough."""
+        record = self._so_far(state=state, finished=now(), problem="" if error is None else str(error))
         if state == "finished":
             write_record(self._out, record)
-        else:
+        elif self._lock.is_held():  # else the folder is gone or another run's
+            with suppress(OutputError, OSError):
+                sweep(self._out)
             with suppress(OutputError):
                 write_record(self._out, record)
+        if self._lock.is_held():
+            self._journal.ended(record, error)
 
-    def _tell(self, plan: Plan, workers: Crew) -> None:
+    def _so_far(self, **changes: object) -> RunRecord:
+        return self._record.with_counts(
+            self._counts(),
+            seconds=round(time.perf_counter() - self._started, 3),
+            seconds_by_stage={stage: round(seconds, 3) for stage, seconds in self._stages.items()},
+            workers=len(self._peaks),
+            peak_memory=PeakMemory(driver_gib=peak_gib(), worker_gib=max(self._peaks.values(), default=0.0)),
+            **changes,
+        )
+
+    def _tell(self, ending: Ending | None = None) -> None:
         self._progress(
             Progress(
                 total=len(self._study.records),
-                kept=plan.kept + plan.kept_failures,
+                kept=self._plan.kept + self._plan.kept_failures,
                 done=self._done,
                 failed=self._failed,
                 seconds=time.perf_counter() - self._started,
-                dashboard=workers.address,
+                dashboard=self._dashboard,
+                ending=ending or "",
             )
         )
 
-    def _first_record(self, plan: Plan, before: RunRecord | None) -> RunRecord:
+    def _first_record(self, before: RunRecord | None) -> RunRecord:
         return RunRecord(
             run_id=self._id,
             retquant=retquant.__version__,
@@ -290,6 +318,7 @@ class _Run:
             state="running",
             started=now(),
             manifest=manifest_record(self._study.manifest),
+            config=tomllib.loads(self._study.config_toml),
             config_digest=self._study.config_digest,
             method=self._method,
             models=tuple(
@@ -297,16 +326,18 @@ class _Run:
                 for model in self._study.models
             ),
             packages=package_versions(),
+            sample=self._settings.sample,
             machine=this_machine(),
-            counts=self._counts(plan),
-            history=past(before),
+            counts=self._counts(),
+            # a take-over that was killed leaves a record of no images
+            history=(*(each for each in past(before) if each.counts.images), *self._history),
         )
 
-    def _counts(self, plan: Plan) -> Counts:
+    def _counts(self) -> Counts:
         return Counts(
             images=len(self._study.records),
-            kept=plan.kept,
-            kept_failures=plan.kept_failures,
+            kept=self._plan.kept,
+            kept_failures=self._plan.kept_failures,
             done=self._done,
             failed=self._failed,
         )
@@ -321,14 +352,16 @@ class _Run:
             "models": " ".join(f"{model.name}:{model.sha256}" for model in self._study.models),
         }
 
-    def _summary(self, plan: Plan) -> RunSummary:
+    def _summary(self) -> RunSummary:
         return RunSummary(
             out=self._out,
             images=len(self._study.records),
             done=self._done,
             failed=self._failed,
-            kept=plan.kept,
-            kept_failures=plan.kept_failures,
+            kept=self._plan.kept,
+            kept_failures=self._plan.kept_failures,
             seconds=time.perf_counter() - self._started,
             seconds_by_stage=dict(self._stages),
+            hygiene=self._hygiene,
+            forecast=self._record.forecast,
         )

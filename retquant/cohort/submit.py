@@ -6,18 +6,22 @@ The window, not the scheduler, gives the back-pressure: mapping everything at on
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from retquant.cohort.apart import DrawingLostError, is_staged
 from retquant.cohort.chunk import ChunkReport, Workshop, run_chunk
-from retquant.cohort.cluster import ClusterError, ClusterSettings, connect
+from retquant.cohort.cluster import ClusterError, ClusterSettings, connect, devices_of, has_device
 from retquant.cohort.plan import Chunk, ChunkQueue
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 _IN_FLIGHT = 2  # chunks a worker: one at work and one waiting, so that no worker idles
+_POLL, _LONG_POLL = 0.01, 0.1  # seconds between looks for an outcome, at first and after a while
+_MUSTER = 5.0  # seconds between looks for workers that are missing, or that have joined
 
 Outcome = tuple[Chunk, ChunkReport | None]
 """A chunk and its report, or None where workers ended while they had it."""
@@ -48,12 +52,17 @@ class InProcess:
 
 
 class OnCluster:
-    """Works on the workers of a Dask cluster."""
+    """Works on the workers of a Dask cluster.
 
-    def __init__(self, client: Client, plugin: str) -> None:
-        self._client = client
-        self._plugin = plugin
+    Where some of them have a device and the process can do its work in stages, chunks go to the others, which have
+    their images drawn by those with a device.
+    """
+
+    def __init__(self, client: Client, plugin: str, *, staged: bool) -> None:
+        self._client, self._plugin, self._staged = client, plugin, staged
         self.address: str = client.dashboard_link or ""
+        self._wanted = 0 if client.cluster is None else len(self._workers())
+        self._looked = time.monotonic()
 
     def work(self, queue: ChunkQueue, *, alone: bool = False) -> Iterator[Outcome]:
         """See `Crew`.
@@ -65,12 +74,15 @@ class OnCluster:
         """
         from distributed import KilledWorker, as_completed
 
-        chunks: dict[Future, Chunk] = {}
+        sent: dict[Future, _Sent] = {}
         pending = as_completed(loop=self._client.loop)
         try:
-            self._fill(queue, pending, chunks, alone=alone)
-            for future in pending:
-                chunk = chunks.pop(future)
+            self._fill(queue, pending, sent, alone=alone)
+            while sent and self._is_coming(queue, pending, sent, alone=alone):
+                future = pending.next()
+                if future not in sent:  # sent anew
+                    continue
+                chunk = sent.pop(future).chunk
                 error = future.exception() if future.status == "error" else None
                 if error is None and future.status != "finished":
                     raise ClusterError(
@@ -80,26 +92,95 @@ class OnCluster:
                     )
                 report = future.result() if error is None else None
                 future.release()
-                if error is not None and not isinstance(error, KilledWorker):
+                if error is not None and not isinstance(error, (KilledWorker, DrawingLostError)):
                     raise error
                 yield chunk, report
-                self._fill(queue, pending, chunks, alone=alone)
+                self._fill(queue, pending, sent, alone=alone)
         finally:
-            if chunks:
+            if sent:
                 with suppress(OSError, TimeoutError):
-                    self._client.cancel(list(chunks), force=True)
+                    self._client.cancel(list(sent), force=True)
 
-    def _fill(self, queue: ChunkQueue, pending: Any, chunks: dict[Future, Chunk], *, alone: bool) -> None:
-        from retquant.cohort.plugin import run_chunk_here
+    def _is_coming(self, queue: ChunkQueue, pending: Any, sent: dict[Future, _Sent], *, alone: bool) -> bool:
+        """Wait for an outcome; False where the run is to end and there is nobody who could give one."""
+        pause = _POLL
+        while not pending.has_ready():
+            if queue.is_halted() and not self._workers():
+                return False
+            if time.monotonic() - self._looked > _MUSTER:
+                self._looked = time.monotonic()
+                self._muster()
+                self._send_anew(pending, sent)
+                self._fill(queue, pending, sent, alone=alone)  # there may be more workers by now
+            time.sleep(pause)
+            pause = min(1.2 * pause, _LONG_POLL)  # an idle driver takes no more of a core than it must
+        return True
 
-        workers = max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
-        while len(chunks) < (1 if alone else _IN_FLIGHT * workers):
+    def _muster(self) -> None:
+        """Start local workers again that were given up.
+
+        Dask closes a worker's nanny for good where its process dies while it starts, or takes longer than 15 s
+        to come back, as on a busy machine: without this a run would in the end wait for nobody.
+        """
+        if not self._wanted or len(self._workers()) >= self._wanted:
+            return
+        cluster = self._client.cluster
+        for name, nanny in list(cluster.workers.items()):
+            if nanny.status.name in ("closed", "failed"):
+                cluster.workers.pop(name, None)
+        cluster.scale(self._wanted)
+
+    def _send_anew(self, pending: Any, sent: dict[Future, _Sent]) -> None:
+        """Give chunks to others whose workers have all gone: one that comes back has another address.
+
+        A worker that is only out of reach may do such a chunk, too; it then writes the same files.
+        """
+        there = set(self._workers())
+        for future, (chunk, places) in list(sent.items()):
+            if places and not places & there and not future.done():
+                del sent[future]
+                future.cancel(force=True)
+                self._send(chunk, pending, sent)
+
+    def _workers(self) -> dict[str, Any]:
+        workers: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+        return workers
+
+    def _measuring(self) -> tuple[frozenset[str], bool]:
+        """Addresses of the workers that chunks go to, and whether these have their images drawn by others."""
+        workers = self._workers()
+        others = frozenset(address for address, worker in workers.items() if not has_device(worker))
+        if self._staged and others and len(others) < len(workers):
+            return others, True
+        return frozenset(workers), False
+
+    def _fill(self, queue: ChunkQueue, pending: Any, sent: dict[Future, _Sent], *, alone: bool) -> None:
+        workers = max(1, len(self._measuring()[0]))
+        while len(sent) < (1 if alone else _IN_FLIGHT * workers):
             chunk = queue.pop(workers=workers)
             if chunk is None:
                 return
-            future = self._client.submit(run_chunk_here, chunk, self._plugin, pure=False)
-            chunks[future] = chunk
-            pending.add(future)
+            self._send(chunk, pending, sent)
+
+    def _send(self, chunk: Chunk, pending: Any, sent: dict[Future, _Sent]) -> None:
+        from retquant.cohort.plugin import run_chunk_here
+
+        places, apart = self._measuring()
+        future = self._client.submit(
+            run_chunk_here,
+            chunk,
+            self._plugin,
+            apart=apart,
+            pure=False,
+            workers=sorted(places) if apart else None,
+        )
+        sent[future] = _Sent(chunk, places if apart else frozenset())
+        pending.add(future)
+
+
+class _Sent(NamedTuple):
+    chunk: Chunk
+    places: frozenset[str]  # the only workers that may do it; empty: all
 
 
 @contextmanager
@@ -110,11 +191,14 @@ def crew(workshop: Workshop, settings: ClusterSettings, *, run_id: str, images: 
         return
     from retquant.cohort.plugin import WorkshopPlugin
 
-    client = connect(settings, most=images)
+    staged = is_staged(workshop.process)
+    client = connect(settings, most=images, devices=devices_of(settings) if staged else ())
     plugin = f"retquant-{run_id}"
     try:
-        client.register_plugin(WorkshopPlugin(workshop=workshop, threads=settings.threads), name=plugin)
-        yield OnCluster(client, plugin)
+        is_ours = settings.scheduler is None
+        setup = WorkshopPlugin(workshop=workshop, threads=settings.threads, is_ours=is_ours)
+        client.register_plugin(setup, name=plugin)
+        yield OnCluster(client, plugin, staged=staged)
     finally:
         if settings.scheduler is not None:
             with suppress(OSError, TimeoutError, ValueError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from retquant.tables.commits import survey
+from retquant.tables.commits import Holdings, survey
 from retquant.tables.parts import Part, write_compacted
 from retquant.tables.schemas import CHUNK_TABLES
 
@@ -17,13 +17,13 @@ IMAGES_A_PART = (
 ROW_GROUP = 16_384  # rows; 16 to 32 thousand is advised for filtered reading
 
 
-def compact(out: Path, *, facts: dict[str, Any], at_least: int = 16) -> int:
+def compact(out: Path, *, facts: dict[str, Any], at_least: int = 16, holdings: Holdings | None = None) -> int:
     """Merge small parts of every table, and say how many chunks were merged.
 
     To be called under the run's lock while nobody writes. `at_least` so many small parts are worth the work.
-    The same chunks go together in every table.
+    The same chunks go together in every table. `holdings` are what the folder holds, where that is known.
     """
-    parts = survey(out).parts
+    parts = (holdings or survey(out)).parts
     merged = 0
     for group in _groups(parts["biomarkers"], at_least):
         stem = "c" + hashlib.sha256("\n".join(sorted(group)).encode()).hexdigest()[:16]

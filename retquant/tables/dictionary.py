@@ -12,7 +12,9 @@ from retquant.compatibility import names_elsewhere
 from retquant.tables.parts import write_part
 from retquant.tables.schemas import (
     DICTIONARY,
+    HYGIENE,
     IMAGE_ID,
+    PRIMARY,
     RESULT_KEY,
     TABLES,
     BiomarkerColumn,
@@ -26,6 +28,7 @@ def dictionary_table(columns: Iterable[BiomarkerColumn]) -> pa.Table:
     rows = [row for column in columns for row in _biomarker_rows(column)]
     rows += [_plain_row("biomarkers", column) for column in (IMAGE_ID, RESULT_KEY)]
     rows += [_plain_row(table, column) for table, declared in TABLES.items() for column in declared]
+    rows += [_plain_row("participants", PRIMARY), *(_plain_row("hygiene", column) for column in HYGIENE)]
     names = [column.name for column in DICTIONARY]
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in names]))
 

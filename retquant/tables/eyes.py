@@ -9,7 +9,7 @@ import pandas as pd
 
 from retquant.errors import OutputError
 
-_OF_AN_IMAGE = ("image_id", "eye", "acquired_at", "device")
+_OF_AN_IMAGE = ("image_id", "eye", "acquired_at", "device", "primary")
 _WORSE = {"higher_is_worse": "max", "higher_is_better": "min"}
 """Direction of a biomarker -> the extreme that the worse eye has."""
 

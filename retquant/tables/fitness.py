@@ -12,7 +12,7 @@ from retquant.biomarkers.gates import MEASURES, is_fit
 
 def quality_columns() -> list[str]:
     """Columns that gates look at."""
-    return [f"quality_{measure.name}" for measure in MEASURES]
+    return [f"quality_{measure.name}" for measures in MEASURES.values() for measure in measures]
 
 
 def without_unfit(
@@ -21,7 +21,7 @@ def without_unfit(
     *,
     definitions: Mapping[str, str],
     names: Sequence[str],
-    gated_images: np.ndarray | None = None,
+    modalities: np.ndarray,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """The table with NaN where a picture does not meet a biomarker's gate, and how many values that took.
 
@@ -33,10 +33,9 @@ def without_unfit(
         Biomarker to its definition's id.
     names : sequence of str
         Biomarkers to look at; quality columns themselves are left alone.
-    gated_images : (n,) bool, optional
-        Rows of a modality that the gates were fitted on; the others keep their values. All by default.
+    modalities : (n,) str
+        Of the rows: photographs and angiograms have gates of their own.
     """
-    spared = False if gated_images is None else ~gated_images
     levels = quality.rename(columns=lambda name: str(name).removeprefix("quality_")).to_dict("records")
     fit: dict[str, np.ndarray] = {}
     gated, taken = table.copy(), {}
@@ -45,7 +44,9 @@ def without_unfit(
             continue
         definition = definitions[name]
         if definition not in fit:
-            fit[definition] = np.array([is_fit(definition, row) for row in levels], bool) | spared
+            fit[definition] = np.array(
+                [is_fit(definition, row, kind) for row, kind in zip(levels, modalities, strict=True)], bool
+            )
         lost = int((~fit[definition] & gated[name].notna().to_numpy()).sum())
         if lost:
             gated.loc[~fit[definition], name] = np.nan

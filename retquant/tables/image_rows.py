@@ -13,6 +13,7 @@ from retquant.biomarkers import (
     crossing_table,
     segment_table,
 )
+from retquant.images.fingerprint import fingerprint, picture_digest
 from retquant.tables.rows import ImageRows
 from retquant.tables.schemas import standard_error_name
 
@@ -69,5 +70,7 @@ def _quality_row(inputs: MeasureInputs, quality: Quality) -> dict[str, list[obje
         "width_px": width,
         "height_px": height,
         "notes": "; ".join(quality.notes),
+        "picture_digest": None if inputs.photograph is None else picture_digest(inputs.photograph),
+        "fingerprint": None if inputs.photograph is None else fingerprint(inputs.photograph, inputs.fov),
     }
     return {name: [value] for name, value in row.items()}

@@ -12,7 +12,9 @@ from typing import Any
 from retquant.biomarkers.grammar import SLABS
 from retquant.tables.schemas import (
     DICTIONARY,
+    HYGIENE,
     IMAGE_ID,
+    PRIMARY,
     RESULT_KEY,
     SCHEMA_VERSION,
     TABLES,
@@ -32,6 +34,7 @@ _PARTICIPANT_IDS = (
     TableColumn(
         name="modality", definition="cfp (colour fundus photograph) or octa; without the column, cfp."
     ),
+    PRIMARY,
 )
 
 
@@ -39,6 +42,7 @@ def table_json_schemas(columns: Iterable[BiomarkerColumn]) -> dict[str, dict[str
     """JSON Schema of a row of each table, by the table's name."""
     described = {name: _row_schema(name, declared) for name, declared in TABLES.items()}
     described["dictionary"] = _row_schema("dictionary", DICTIONARY)
+    described["hygiene"] = _row_schema("hygiene", HYGIENE)
     described["participants"] = _row_schema("participants", _PARTICIPANT_IDS) | {
         "additionalProperties": True,  # every other column of the manifest comes through as it is
     }

@@ -12,11 +12,17 @@ from typing import Any
 import pyarrow as pa
 
 from retquant.errors import OutputError
-from retquant.tables.parts import write_part
+from retquant.tables.parts import facts_of, part_paths, read_file, write_part
+from retquant.tables.schemas import PRIMARY
+
+ADDED = "has_primary"
+"""Fact of the file: its column `primary` is a run's and not the manifest's."""
 
 
-def write_participants(out: Path, participants: pa.Table, *, facts: Mapping[str, Any]) -> None:
-    """Write, or replace, the participants table of the run in `out`.
+def write_participants(out: Path, participants: pa.Table, *, facts: Mapping[str, Any]) -> bool:
+    """Write, or replace, the participants table of the run in `out`, unless it says all that already; whether it did.
+
+    What a run added to it when it ended (`primary`) is no difference, and stays where nothing else changes.
 
     Raises
     ------
@@ -35,4 +41,24 @@ def write_participants(out: Path, participants: pa.Table, *, facts: Mapping[str,
         if name in participants.column_names
     ]
     rest = [name for name in participants.column_names if name not in first]
-    write_part(out, "participants", participants.select(first + rest), stem="0", facts=dict(facts))
+    rows = participants.select(first + rest)
+    if _is_there(out, rows, facts):
+        return False
+    write_part(out, "participants", rows, stem="0", facts=dict(facts))
+    return True
+
+
+def _is_there(out: Path, rows: pa.Table, facts: Mapping[str, Any]) -> bool:
+    (path, *_) = (*part_paths(out, "participants"), None)
+    if path is None:
+        return False
+    try:
+        known, old = facts_of(path), read_file(path)
+    except (pa.ArrowException, OSError):
+        return False  # cut short or damaged
+    added = known.pop(ADDED, False)
+    old = old.drop_columns([PRIMARY.name]) if added and ADDED not in facts else old
+    alike = {name: value for name, value in known.items() if name != "schema_version"}
+    return alike == {name: value for name, value in facts.items() if name != ADDED} and bool(
+        old.replace_schema_metadata(None).equals(rows.replace_schema_metadata(None))
+    )

@@ -80,6 +80,8 @@ _STRUCTURE = _text("structure", "What the centre line belongs to: vessel, artery
 _X = _number("x", "px", "Distance from the image's left edge, pixel centres at whole numbers.")
 _Y = _number("y", "px", "Distance from the image's top edge, pixel centres at whole numbers.")
 
+_FILE_DIGEST = _text("file_digest", "Digest of the image file's bytes; empty where it could not be read.")
+
 _ZONES = (
     _flag(
         "in_zone_b",
@@ -136,6 +138,12 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
         _index("strahler_order", "Strahler's order of the segment in its tree, from 1; empty in none."),
         _index("downstream_ends", "Ends of the tree downstream of the segment; empty in no tree."),
         _flag("tree_is_cut", "The border of the field cuts the segment's tree; empty in no tree."),
+        _index(
+            "equivalent_rank",
+            "Place of the segment, widest first, among the arteries or veins that cross zone B, one for each connected "
+            "path: CRAE and CRVE are made of the first six, their n4 of the first four; empty for all others.",
+        ),
+        _number("equivalent_calibre_px", "px", "Width with which such a segment enters CRAE or CRVE."),
         *_ZONES,
     ),
     "bifurcations": (
@@ -205,6 +213,13 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
         _index("width_px", "Width of the image in pixels."),
         _index("height_px", "Height of the image in pixels."),
         _text("notes", "Anything else that was noticed."),
+        _FILE_DIGEST,
+        _text("picture_digest", "Digest of the picture as it was read: equal however it is stored."),
+        _text(
+            "fingerprint",
+            "What the picture shows, coarsely, in 263 numbers (base64, a signed byte each): near for two copies of a "
+            "picture, whatever their size, brightness or compression; empty where there is no detail.",
+        ),
     ),
     "missing": (
         IMAGE_ID,
@@ -220,6 +235,7 @@ TABLES: Mapping[str, tuple[TableColumn, ...]] = {
         _text("message", "What is wrong."),
         _text("hint", "What to do about it."),
         _text("traceback_digest", "Equal for failures that happened at the same place of the code."),
+        _FILE_DIGEST,
     ),
 }
 """Tables with rows from many images, but for `biomarkers`, whose columns are the registry's."""
@@ -242,6 +258,43 @@ DICTIONARY = (
         "PVBM call it, each with whether its numbers are comparable.",
     ),
 )
+
+PRIMARY = TableColumn(
+    name="primary",
+    kind="flag",
+    definition="The best by quality of this eye's pictures at this visit, the one to take where one is wanted; false "
+    "for the others and for images without a result; empty where it is not known which eye it is.",
+)
+"""Column of `participants` that a run adds to the manifest's when it ends."""
+
+HYGIENE = (
+    _text(
+        "kind",
+        "same_file, same_picture (equal pixels in other files), near_identical, mirrored, eyes_swapped or "
+        "eye_disagrees.",
+    ),
+    _text(
+        "between",
+        "What the two images belong to: people, eyes (of a person), visits (of an eye), eye (at one visit) or images "
+        "(whose people are not known); empty for a single image.",
+    ),
+    _flag("is_grave", "Somebody's results may stand under another name, or the other eye's."),
+    IMAGE_ID,
+    _text("other_image_id", "The other image; empty where only one is concerned."),
+    _text("participant_id", "Person of the image."),
+    _text("other_participant_id", "Person of the other image."),
+    _text("eye", "Eye of the image as the manifest says: OD, OS or empty."),
+    _text("other_eye", "Eye of the other image as the manifest says."),
+    _text("visit", "Visit of the image."),
+    _text("other_visit", "Visit of the other image."),
+    _number(
+        "similarity",
+        "1",
+        "How alike two pictures are whose pixels differ: cosine of their whitened fingerprints, 0.8 to 1.",
+    ),
+    _text("meaning", "The finding in words."),
+)
+"""Columns of `hygiene`, a row a finding about the cohort, written when a run ends."""
 
 CHUNK_TABLES = (*TABLES, "biomarkers")
 """Tables that chunks write, in writing order: `biomarkers` comes last, since it commits the chunk."""
@@ -279,8 +332,13 @@ def biomarkers_schema(columns: Iterable[BiomarkerColumn]) -> pa.Schema:
 
 def table_schemas(columns: Iterable[BiomarkerColumn]) -> dict[str, pa.Schema]:
     """Arrow schema of each table that chunks write."""
-    schemas = {name: pa.schema([_arrow_field(column) for column in table]) for name, table in TABLES.items()}
+    schemas = {name: arrow_schema(table) for name, table in TABLES.items()}
     return schemas | {"biomarkers": biomarkers_schema(columns)}
+
+
+def arrow_schema(columns: Iterable[TableColumn]) -> pa.Schema:
+    """Arrow schema of some declared columns."""
+    return pa.schema([_arrow_field(column) for column in columns])
 
 
 def file_metadata(**facts: object) -> dict[bytes, bytes]:

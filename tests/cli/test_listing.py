@@ -29,6 +29,11 @@ COMMANDS = (
     ["train"],
     ["evaluate"],
     ["associate"],
+    ["reliability"],
+    ["export"],
+    ["doctor"],
+    ["cluster", "show"],
+    ["cluster", "start"],
 )
 
 

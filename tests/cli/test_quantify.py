@@ -43,7 +43,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quantify(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("retquant.pipeline.segment", darker_than_around)
+    monkeypatch.setattr("retquant.segmentation.drawings.segmenter_for", lambda *_, **__: darker_than_around)
 
     def run(*arguments: object) -> Result:
         return CliRunner().invoke(app, ["quantify", *map(str, arguments)])

@@ -1,18 +1,24 @@
 """A small cohort that takes the place of photographs, and a process that measures it without a model.
 
-Images are text files: `value 3` is measured, `bad` cannot be read, `poison` ends the process that touches it.
+Images are text files: `value 3` is measured, `bad` cannot be read, `poison` ends the process that touches it,
+`hang` never ends, `seize` never ends and lets nothing else in its process run, `monster 8` asks for 8 GiB at once,
+`glutton` takes memory bit by bit in a way that no limit of the process sees.
 """
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from retquant.cohort import ClusterSettings, CohortSettings, Study
+from retquant.cohort import ClusterSettings, CohortSettings, ImageProcess, Study
 from retquant.errors import ImageError
 from retquant.manifest.records import ImageRecord
 from retquant.tables.rows import ImageRows
@@ -49,16 +55,20 @@ class Measure:
     """Measures a text file. The number written in it is the density."""
 
     pause: float = 0.0  # seconds an image
+    diary: Path | None = None  # gets a line as each image is begun
 
     def __call__(self, record: ImageRecord) -> ImageRows:
+        if self.diary is not None:
+            with open(self.diary, "a") as file:
+                file.write(f"{record.image_id}\n")
         try:
             text = record.image.read_text()
         except FileNotFoundError:
             where = str(record.image)
             raise ImageError("there is no such file", where=where, remedy="mend the path") from None
         time.sleep(self.pause)
-        if text.startswith("poison"):
-            os._exit(9)
+        if (evil := EVILS.get(text.split()[0])) is not None:
+            evil(text)
         if text.startswith("bug"):
             return ImageRows(biomarkers={DENSITY.name: float("nan")})
         if not text.startswith("value"):
@@ -86,6 +96,29 @@ class Measure:
         )
 
 
+def monster(text: str) -> None:
+    """Ask for more than there is."""
+    np.ones(int(text.split()[1]) << 27)
+
+
+def glutton(text: str) -> None:
+    """Take shared memory, 64 MiB at a time, until somebody puts an end to it."""
+    held = []
+    while len(held) < 64:
+        held.append(mmap.mmap(-1, 64 << 20))
+        held[-1].write(bytes(64 << 20))
+        time.sleep(0.05)
+
+
+EVILS: dict[str, Callable[[str], object]] = {
+    "poison": lambda text: os._exit(9),
+    "hang": lambda text: time.sleep(3600),
+    "seize": lambda text: ctypes.PyDLL(None).sleep(3600),
+    "monster": monster,
+    "glutton": glutton,
+}
+
+
 class Cohort:
     """A folder with images, their manifest, and the run that they give."""
 
@@ -97,7 +130,8 @@ class Cohort:
         self.config_digest = "settings-1"
         self.columns: tuple[Column, ...] = COLUMNS
         for image_id, text in texts.items():
-            self.write(image_id, text)
+            if not (folder / f"{image_id}.txt").exists():  # other drivers may be reading it
+                self.write(image_id, text)
         self._write_manifest()
 
     def write(self, image_id: str, text: str) -> None:
@@ -114,8 +148,8 @@ class Cohort:
         del self.labels[image_id]
         self._write_manifest()
 
-    def study(self, pause: float = 0.0) -> Study:
-        """What `run` is given."""
+    def study(self, pause: float = 0.0, process: ImageProcess | None = None) -> Study:
+        """What `run` is given; the process is by default one that measures text files."""
         return Study(
             manifest=self.manifest,
             records=self._records(),
@@ -127,7 +161,7 @@ class Cohort:
                     "diabetes": list(self.labels.values()),
                 }
             ),
-            process=Measure(pause),
+            process=process or Measure(pause),
             columns=self.columns,
             config_digest=self.config_digest,
             config_toml="[images]\n",
@@ -135,7 +169,13 @@ class Cohort:
 
     def _records(self) -> list[ImageRecord]:
         return [
-            ImageRecord(image_id=image_id, image=self.folder / f"{image_id}.txt", row=row, modality="cfp")
+            ImageRecord(
+                image_id=image_id,
+                image=self.folder / f"{image_id}.txt",
+                row=row,
+                modality="cfp",
+                participant_id=image_id[:2],
+            )
             for row, image_id in enumerate(self.labels, start=2)
         ]
 

@@ -93,17 +93,6 @@ def test_a_deleted_part_of_any_table_redoes_its_images(cohort: Cohort, table: st
         pd.testing.assert_frame_equal(frame, whole[name])
 
 
-@pytest.mark.parametrize("table", ["biomarkers", "vessels"])
-def test_a_part_cut_short_is_found_and_redone(cohort: Cohort, table: str) -> None:
-    run(cohort.study(), cohort.out, settings=in_process())
-    whole = every_row(cohort.out)
-    part = sorted((cohort.out / table).glob("part-*.parquet"))[-1]
-    part.write_bytes(part.read_bytes()[:-100])
-    summary = run(cohort.study(), cohort.out, settings=in_process())
-    assert summary.done + summary.failed > 0
-    pd.testing.assert_frame_equal(every_row(cohort.out)["vessels"], whole["vessels"])
-
-
 def test_a_failure_is_final_until_its_file_changes(cohort: Cohort) -> None:
     (cohort.folder / "zz-bad.txt").unlink()
     assert run(cohort.study(), cohort.out, settings=in_process()).failed == 1
@@ -116,9 +105,65 @@ def test_a_failure_is_final_until_its_file_changes(cohort: Cohort) -> None:
 
 def test_failures_are_tried_again_when_asked_for(cohort: Cohort) -> None:
     run(cohort.study(), cohort.out, settings=in_process())
-    summary = run(cohort.study(), cohort.out, settings=in_process(retry_failed=True))
+    summary = run(cohort.study(), cohort.out, settings=in_process(redo="failed"))
     assert (summary.failed, summary.kept) == (1, 10)
     assert len(pd.read_parquet(cohort.out / "failures")) == 1
+
+
+def test_force_measures_every_image_again(cohort: Cohort) -> None:
+    run(cohort.study(), cohort.out, settings=in_process())
+    before = every_row(cohort.out)
+    summary = run(cohort.study(), cohort.out, settings=in_process(redo="all"))
+    assert (summary.done, summary.failed, summary.kept) == (10, 1, 0)
+    for name, frame in every_row(cohort.out).items():
+        pd.testing.assert_frame_equal(frame, before[name])
+
+
+def test_force_does_not_throw_away_what_can_no_longer_be_read(cohort: Cohort) -> None:
+    run(cohort.study(), cohort.out, settings=in_process())
+    for image in cohort.folder.glob("*-eye.txt"):
+        image.unlink()
+    with pytest.raises(RefusedError, match="can no longer be read"):
+        run(cohort.study(), cohort.out, settings=in_process(redo="all"))
+
+
+def test_only_failed_tries_failures_again_and_leaves_all_else_alone(cohort: Cohort) -> None:
+    run(cohort.study(), cohort.out, settings=in_process())
+    cohort.write("zz-bad", "value 5")
+    cohort.write("03-eye", "value 30")  # changed, and not asked for
+    cohort.label("new-eye", 0)
+    cohort.write("new-eye", "value 31")  # new, and not asked for
+    summary = run(cohort.study(), cohort.out, settings=in_process(redo="only failed"))
+    assert (summary.done, summary.failures) == (1, 0)
+    table = pd.read_parquet(cohort.out / "biomarkers").set_index("image_id")
+    assert table.loc["03-eye", "vessel_area_density_fov"] == 3
+    assert "new-eye" not in table.index
+    rest = run(cohort.study(), cohort.out, settings=in_process())
+    assert (rest.done, rest.kept) == (2, 10)
+
+
+def test_only_failed_does_not_mix_results_of_two_settings(cohort: Cohort) -> None:
+    run(cohort.study(), cohort.out, settings=in_process())
+    cohort.config_digest = "settings-2"
+    with pytest.raises(RefusedError, match="beside 10 images measured as before"):
+        run(cohort.study(), cohort.out, settings=in_process(redo="only failed", agreed=True))
+
+
+@pytest.mark.parametrize(
+    ("table", "left"), [*((table, 0.5) for table in CHUNK_TABLES), ("biomarkers", 0), ("biomarkers", 4)]
+)
+def test_a_part_truncated_by_hand_is_found_and_redone(cohort: Cohort, table: str, left: float) -> None:
+    run(cohort.study(), cohort.out, settings=in_process())
+    whole = every_row(cohort.out)
+    part = sorted((cohort.out / table).glob("part-*.parquet"))[1]
+    size = part.stat().st_size
+    with open(part, "r+b") as file:
+        file.truncate(int(left * size) if isinstance(left, float) else left)
+    assert read_status(cohort.out).left > 0  # seen before it is mended
+    summary = run(cohort.study(), cohort.out, settings=in_process())
+    assert 1 <= summary.done + summary.failed <= 4
+    for name, frame in every_row(cohort.out).items():
+        pd.testing.assert_frame_equal(frame, whole[name])
 
 
 def test_a_bug_in_measuring_costs_its_image_only(cohort: Cohort) -> None:
@@ -229,6 +274,8 @@ def test_an_interrupted_run_keeps_what_is_done_and_goes_on(cohort: Cohort) -> No
         run(cohort.study(), cohort.out, settings=in_process(), progress=stop)
     status = read_status(cohort.out)
     assert (status.state, status.done, status.left) == ("interrupted", 4, 7)
+    assert status.images_per_second > 0
+    assert status.seconds_left == pytest.approx(7 / status.images_per_second)
     summary = run(cohort.study(), cohort.out, settings=in_process())
     assert (summary.kept, summary.done) == (4, 6)
 

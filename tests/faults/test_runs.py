@@ -7,60 +7,38 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+from stand_ins import Cohort, Measure, in_process, values
 
-COHORT_TESTS = Path(__file__).resolve().parents[1] / "cohort"
-sys.path.insert(0, str(COHORT_TESTS))
+from retquant.cohort import RefusedError, read_status, run
+from retquant.cohort.lock import LOCK, holder_of, locked
+from retquant.errors import OutputError
+from retquant.manifest.records import ImageRecord
+from retquant.tables import read_table
+from retquant.tables.compaction import compact
+from retquant.tables.rows import ImageRows
+from retquant.tables.schemas import CHUNK_TABLES
+from retquant.tables.upkeep import remove_images, sweep
 
-from stand_ins import Cohort, Measure, in_process, values  # noqa: E402
-
-from retquant.cohort import RefusedError, read_status, run  # noqa: E402
-from retquant.cohort.lock import LOCK, holder_of, locked  # noqa: E402
-from retquant.errors import OutputError  # noqa: E402
-from retquant.manifest.records import ImageRecord  # noqa: E402
-from retquant.tables import read_table  # noqa: E402
-from retquant.tables.compaction import compact  # noqa: E402
-from retquant.tables.rows import ImageRows  # noqa: E402
-from retquant.tables.schemas import CHUNK_TABLES  # noqa: E402
-from retquant.tables.upkeep import remove_images, sweep  # noqa: E402
+Driver = subprocess.Popen[str]
 
 SIZE_LIMIT = 16_384  # bytes; a part of a few images is smaller, the artifact below is larger
 
 
-def listen_to_interrupts() -> None:
-    """A shell starts jobs in the background deaf to Ctrl-C, and their children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture
-def driver(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A run of 12 images on two workers in a process group of its own, once it has committed something."""
-    paths = os.pathsep.join(
-        [str(COHORT_TESTS.parents[1]), str(COHORT_TESTS), os.environ.get("PYTHONPATH", "")]
-    )
-    process = subprocess.Popen(
-        [sys.executable, str(COHORT_TESTS / "driver.py"), str(tmp_path), "12", "2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=listen_to_interrupts,
-        env=os.environ | {"PYTHONPATH": paths},
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if int(line) > 0:
-            break
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.communicate()
+def driver(
+    tmp_path: Path, start_driver: Callable[..., Driver], wait_for_images: Callable[[Driver], None]
+) -> Driver:
+    """A run of 12 images on two workers, once it has committed something."""
+    process = start_driver(tmp_path, 12, 2)
+    wait_for_images(process)
+    return process
 
 
 def cohort_of(folder: Path, texts: dict[str, str]) -> Cohort:
@@ -74,15 +52,13 @@ def every_image_once(out: Path, images: dict[str, str]) -> bool:
     return all(sorted(table) == sorted(images) for table in tables)
 
 
-def test_a_killed_driver_is_seen_and_resumed_without_loss(
-    tmp_path: Path, driver: subprocess.Popen[str]
-) -> None:
+def test_a_killed_driver_is_seen_and_resumed_without_loss(tmp_path: Path, driver: Driver) -> None:
     children = psutil.Process(driver.pid).children(recursive=True)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive, "workers outlived their driver"
-    cohort = Cohort(tmp_path, values(12))  # the same files, written again
+    cohort = Cohort(tmp_path, values(12))
     status = read_status(cohort.out)
     assert (status.state, status.images) == ("dead", 12)
     assert status.done > 0
@@ -90,21 +66,6 @@ def test_a_killed_driver_is_seen_and_resumed_without_loss(
     assert summary.kept >= status.done
     assert summary.kept + summary.done == 12
     assert every_image_once(cohort.out, values(12))
-
-
-def test_ctrl_c_ends_the_run_quietly_and_keeps_what_is_done(
-    tmp_path: Path, driver: subprocess.Popen[str]
-) -> None:
-    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to driver and workers alike
-    _, errors = driver.communicate(timeout=120)
-    assert errors.strip().endswith("KeyboardInterrupt"), errors
-    status = read_status(tmp_path / "run")
-    assert status.state == "interrupted"
-    assert 0 < status.done < 12
-    assert holder_of(tmp_path / "run") is None
-    assert set(pd.read_parquet(tmp_path / "run" / "quality")["image_id"]) == set(
-        pd.read_parquet(tmp_path / "run" / "biomarkers")["image_id"]
-    )
 
 
 def test_two_runs_in_one_folder_are_one_too_many(tmp_path: Path) -> None:
@@ -116,10 +77,9 @@ def test_two_runs_in_one_folder_are_one_too_many(tmp_path: Path) -> None:
     assert run(cohort.study(), cohort.out, settings=in_process()).kept == 3
 
 
-def test_a_dead_holders_lock_is_taken_over(tmp_path: Path) -> None:
+def test_a_dead_holders_lock_is_taken_over(tmp_path: Path, environment: dict[str, str]) -> None:
     code = "import os, sys; from pathlib import Path; from retquant.cohort.lock import locked\n"
     code += "with locked(Path(sys.argv[1])): os._exit(1)"
-    environment = os.environ | {"PYTHONPATH": str(COHORT_TESTS.parents[1])}
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, check=False)
     assert (tmp_path / LOCK).exists()
     holder = holder_of(tmp_path)

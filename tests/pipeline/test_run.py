@@ -12,6 +12,7 @@ from PIL import Image
 
 import retquant
 from retquant.cohort import ClusterSettings, CohortSettings
+from retquant.config import RunConfig, SegmentationSettings
 from retquant.images import read_target_mask
 from retquant.phantoms import Shape
 from retquant.segmentation.given import read_masks
@@ -122,14 +123,15 @@ def test_masks_that_a_run_writes_work_again_as_mask_columns(cohort: Path) -> Non
     pd.testing.assert_frame_equal(old.filter(like="artery_"), new.filter(like="artery_"))
 
 
-def test_an_angiogram_without_masks_fails_alone_and_says_why(cohort: Path) -> None:
+def test_an_angiogram_without_masks_and_model_fails_alone_and_says_why(cohort: Path) -> None:
     text = cohort.read_text(encoding="utf-8").splitlines()
     rows = [f"{line},cfp" for line in text[1:]] + ["8_OS.png,8,OS,5,,,,,55,0,octa"]
     cohort.write_text("\n".join([text[0] + ",modality", *rows]) + "\n", encoding="utf-8")
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (304, 304), np.uint8)).save(
         cohort.parent / "8_OS.png"
     )
-    summary = retquant.run_cohort(cohort, settings=HERE)
+    without = RunConfig(segmentation=SegmentationSettings(octa_model=None))
+    summary = retquant.run_cohort(cohort, config=without, settings=HERE)
     assert (summary.done, summary.failed) == (3, 1)
     failures = read_table(cohort.with_suffix(""), "failures").to_pandas()
     assert "octa" in failures["message"].iloc[0]

@@ -38,7 +38,7 @@ SOFT_EDGE = 0.01  # of an area: pixels half covered are read as 8-bit chances of
 MIDDLE = slice(30, 172)
 FIELD_MM = 2.0 * 142 / 203
 GAIN = {"svc": 200, "dvc": 100}  # levels above it in vessels
-NO_MODEL = RunConfig(segmentation=SegmentationSettings(model="fundus-vessels"))
+NO_MODEL = RunConfig(segmentation=SegmentationSettings(model="fundus-vessels", octa_model=None))
 DRAWN = RunConfig(segmentation=SegmentationSettings(octa_model="drawn"))
 
 

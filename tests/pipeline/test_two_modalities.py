@@ -91,7 +91,7 @@ def test_gates_of_photographs_take_nothing_from_angiograms(
     measured: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never = {name: {"vessel_sharpness": 1e9} for name in ("area_density", "calibre", "faz_area")}
-    monkeypatch.setattr(gates, "gates", lambda: never)
+    monkeypatch.setattr(gates, "gates", {"cfp": never, "octa": {}}.__getitem__)
     gated = retquant.load_biomarkers(measured, gate=True).set_index("image_id")
     whole = retquant.load_biomarkers(measured).set_index("image_id")
     pd.testing.assert_series_equal(gated.loc["scan"], whole.loc["scan"])
@@ -114,10 +114,12 @@ def test_the_two_are_not_averaged_where_one_row_is_made_of_an_eye(measured: Path
 
 def test_a_model_is_used_for_the_images_that_it_segments() -> None:
     settings = SegmentationSettings()
-    assert [bundle.name for bundle in models_in_use(settings, {"cfp", "octa"})] == [settings.model]
-    assert model_for("octa", settings) is None
+    names = [bundle.name for bundle in models_in_use(settings, {"cfp", "octa"})]
+    assert names == [settings.model, settings.octa_model]
+    assert [bundle.name for bundle in models_in_use(settings, {"cfp"})] == [settings.model]
+    assert model_for("octa", SegmentationSettings(octa_model=None)) is None
     changed = with_model(settings, "fundus-vessels", {"cfp", "octa"})
-    assert (changed.model, changed.octa_model) == ("fundus-vessels", None)
+    assert (changed.model, changed.octa_model) == ("fundus-vessels", settings.octa_model)
 
 
 def test_a_model_for_images_that_are_not_there_is_refused() -> None:

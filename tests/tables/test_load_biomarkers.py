@@ -137,3 +137,21 @@ def test_an_unknown_column_and_an_empty_folder_are_named(run: Path, tmp_path: Pa
         load_biomarkers(run, ["densty"])
     with pytest.raises(OutputError, match="no run"):
         load_biomarkers(tmp_path / "nowhere")
+
+
+def test_rows_follow_the_participants_and_go_by_their_ids(run: Path) -> None:
+    people = pa.table(PEOPLE)
+    write_participants(run, people.take([4, 0, 3]), facts={})  # others are in the manifest no longer
+    table = load_biomarkers(run, ["density"])
+    assert table["image_id"].tolist() == ["c-os", "a-od", "b-od"]
+    assert table["density"].tolist() == pytest.approx([0.6, 0.10, 0.5])
+
+
+@pytest.mark.parametrize("table", ["participants", "biomarkers"])
+def test_an_image_that_stands_twice_is_refused(run: Path, table: str) -> None:
+    (part,) = [path for path in (run / table).iterdir() if path.name != "part-0.parquet"] or [
+        run / table / "part-0.parquet"
+    ]
+    (run / table / "part-again.parquet").write_bytes(part.read_bytes())
+    with pytest.raises(OutputError, match=f"'{table}' has an image twice"):
+        load_biomarkers(run)
