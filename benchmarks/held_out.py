@@ -63,7 +63,7 @@ def _row(result: HeldOutResult, used: dict[str, tuple[str, int]]) -> Iterator[st
         result.role,
         str(result.images),
         result.hand_text,
-        result.target.replace("_", " or "),
+        "artery or vein" if result.target == "artery_vein" else result.target,
     )
     for field, digits in used.values():
         value = getattr(result, field)

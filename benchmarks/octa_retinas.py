@@ -156,7 +156,15 @@ def inputs_of(retina: OctaRetina) -> MeasureInputs:
 
 
 def measured_through(model: str, retina: OctaRetina, columns: Sequence[str]) -> Mapping[str, Measurement]:
-    """The columns of the picture through the whole pipeline; field and eye are given, the fovea is not."""
+    """The columns of the retina's picture through the whole pipeline; field and eye are given, the fovea is not."""
+    picture = angiogram(retina, retina.seed)
+    return measured_scan(model, picture, columns, field_mm=retina.graph.field_mm, eye=retina.eye)
+
+
+def measured_scan(
+    model: str, picture: np.ndarray, columns: Sequence[str], *, field_mm: float, eye: str | None = None
+) -> Mapping[str, Measurement]:
+    """The columns of an angiogram (H, W) uint8 through the whole pipeline."""
     from PIL import Image
 
     config = RunConfig(
@@ -165,13 +173,13 @@ def measured_through(model: str, retina: OctaRetina, columns: Sequence[str]) -> 
     )
     with TemporaryDirectory() as folder:
         file = Path(folder) / "scan.png"
-        Image.fromarray(angiogram(retina, retina.seed)).save(file)
+        Image.fromarray(picture).save(file)
         record = ImageRecord(
             image_id="scan",
             image=file,
             row=1,
-            eye=retina.eye,
+            eye=eye,
             modality="octa",
-            fov_mm=retina.graph.field_mm,
+            fov_mm=field_mm,
         )
         return analyse(record, config).biomarkers

@@ -1,11 +1,9 @@
 """Finds which picture quality each biomarker needs: pictures are spoilt step by step, and the columns watched.
 
-    python benchmarks/quality_gates.py [--data DIR] [--work DIR] [--write] [--markdown FILE]
+    python -m benchmarks.quality_gates [--data DIR] [--work DIR] [--write] [--markdown FILE]
 
 Digital eyes and real photographs are blurred, made noisy, compressed, dimmed, lit from one side and cropped, segmented
-by the shipped model and measured. A biomarker's error is its distance from the unspoilt picture's value, in standard
-deviations between the unspoilt pictures. Its gate is the set of least quality measures that
-keeps most of the pictures while at least `KEPT_WITHIN` of those kept err by no more than `BOUND`. `--write` puts the
+by the shipped model and measured; `gate_fitting` says how gates are found from that. `--write` puts the
 gates into the package; run it again when segmentation changes. What is done is kept in `--work` and not done again.
 """
 
@@ -15,27 +13,23 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from benchmarks.gate_fitting import UNSPOILT, Row, fit_gates
 from retquant.anatomy import Anatomy, Scale, locate
-from retquant.biomarkers import DEFINITIONS, MeasureInputs, measure, select_columns
-from retquant.biomarkers.gates import GATES_FILE, MEASURES, Gate, as_toml
+from retquant.biomarkers import MeasureInputs, measure, select_columns
 from retquant.config import ImageSettings, RunConfig, VesselSettings
 from retquant.images import RetinalImage, find_field_of_view, fit_field, read_image
 from retquant.manifest.records import ImageRecord
 from retquant.phantoms import photograph, simple_eye
 from retquant.quality import assess
-from retquant.segmentation.models import segment
+from retquant.segmentation.models import segmenter_for
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 from retquant.vessels import build_graph
 
-BOUND = 0.5  # standard deviations between pictures
-KEPT_WITHIN = 0.8  # share of the kept pictures that must err by no more
-FEWEST_KEPT = 0.25  # share of the pictures that a gate keeps where none reaches the bound
 # pictures are reduced to this across the field, so that a step of blur means the same everywhere
 WORKING_PX = 800
 PHANTOM_SEEDS = range(1, 7)
@@ -115,7 +109,7 @@ CROPS = {"crop 0.8": 0.8, "crop 0.6": 0.6}  # share of the field's diameter that
 
 def variants(picture: Picture) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Name, pixels and field of view of the picture as it is and of each spoilt one."""
-    yield "as it is", picture.pixels, picture.fov
+    yield UNSPOILT, picture.pixels, picture.fov
     for name, spoil in SPOILERS.items():
         rng = np.random.default_rng(len(name))
         yield (
@@ -162,7 +156,7 @@ def probability(image: RetinalImage, at: Path) -> np.ndarray:
     """The model's vessel probability of a picture, kept in a file."""
     if at.exists():
         return np.asarray(cv2.imread(str(at), cv2.IMREAD_GRAYSCALE))
-    found = segment(image, {}, RunConfig().segmentation).targets["vessel"].probability
+    found = segmenter_for("cfp", RunConfig().segmentation)(image).targets["vessel"].probability
     cv2.imwrite(str(at.with_suffix(".part.png")), found)
     at.with_suffix(".part.png").replace(at)
     return found
@@ -196,61 +190,18 @@ def columns_of(image: RetinalImage, vessel: np.ndarray) -> dict[str, float]:
     return {name: value.value for name, value in measure(inputs, wanted).items()}
 
 
-def measured(data: Path | None, work: Path) -> list[dict[str, object]]:
+def measured(data: Path | None, work: Path) -> list[Row]:
     """One row a picture and variant; probabilities are kept in `work`."""
-    rows = []
+    rows: list[Row] = []
     for picture in pictures(data):
         for name, pixels, fov in variants(picture):
             image = image_of(pixels, fov)
             vessel = probability(image, work / f"{picture.name} {name}.png")
             rows.append(
-                {"picture": picture.name, "source": picture.source, "variant": name}
-                | columns_of(image, vessel)
+                {"picture": picture.name, "group": "photographs", "variant": name} | columns_of(image, vessel)
             )
         print(f"{picture.name} done", flush=True)
     return rows
-
-
-def errors(rows: list[dict[str, object]], column: str) -> np.ndarray:
-    """(rows,) distance from the unspoilt picture in SDs between the unspoilt pictures; inf where missing."""
-    whole = {r["picture"]: float(r[column]) for r in rows if r["variant"] == "as it is"}  # type: ignore[arg-type]
-    spread = float(np.nanstd(list(whole.values()), ddof=1))
-    off = np.array([abs(float(r[column]) - whole[str(r["picture"])]) for r in rows])  # type: ignore[arg-type]
-    return np.where(np.isnan(off), np.inf, off / spread if spread else np.where(off > 0, np.inf, 0.0))
-
-
-def best_gate(quality: np.ndarray, off: np.ndarray) -> tuple[Gate, float, float]:
-    """The gate, the share of pictures it keeps, and the share of those that err by no more than `BOUND`.
-
-    `quality` (rows, measures) is oriented so that more is better. Every combination of levels is tried.
-    """
-    good = off <= BOUND
-    if good.mean() >= KEPT_WITHIN:
-        return {}, 1.0, float(good.mean())
-    quality = np.where(np.isnan(quality), -np.inf, quality)
-    levels = [
-        np.append(-np.inf, np.unique(np.quantile(c[np.isfinite(c)], np.linspace(0, 0.9, 19))))
-        for c in quality.T
-    ]
-    tried = []
-    for chosen in product(*levels):
-        kept = (quality >= chosen).all(axis=1)
-        if kept.mean() >= FEWEST_KEPT:
-            tried.append((kept.mean(), good[kept].mean(), chosen))
-    reached = [row for row in tried if row[1] >= KEPT_WITHIN]
-    # where no gate reaches the bound, the one whose pictures come nearest to it
-    share, within, chosen = max(reached) if reached else max(tried, key=lambda row: (row[1], row[0]))
-    gate = {}
-    for spec, level, values in zip(MEASURES, chosen, quality.T, strict=True):
-        if np.isfinite(level):  # midway between the worst picture kept and the next
-            beyond = values[(values < level) & np.isfinite(values)]
-            kept_worst = float(values[values >= level].min())
-            gate[spec.name] = spec.own((kept_worst + float(beyond.max(initial=-np.inf))) / 2)
-    gate = {name: level for name, level in gate.items() if np.isfinite(level)}
-    return gate, float(share), float(within)
-
-
-MEASURES_BY_NAME = {measure.name: measure for measure in MEASURES}
 
 
 def main() -> None:
@@ -263,52 +214,11 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     rows = measured(options.data, options.work)
     (options.work / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
-    quality = np.array(
-        [[m.oriented(float(row[f"quality_{m.name}"])) for m in MEASURES] for row in rows]  # type: ignore[arg-type]
-    )
-    gates, lines = {}, []
-    for definition_id in DEFINITIONS:
-        names = [n for n in rows[0] if n.startswith("vessel_") and _definition_of(n) == definition_id]
-        names = [n for n in names if not all(np.isnan(float(row[n])) for row in rows)]  # type: ignore[arg-type]
-        if not names:  # what needs a disc is not gated by these pictures
-            continue
-        off = np.median([errors(rows, name) for name in names], axis=0)
-        gate, kept, within = best_gate(quality, off)
-        gates[definition_id] = gate
-        gates |= dict.fromkeys(BORROWED.get(definition_id, ()), gate)
-        text = (
-            ", ".join(
-                f"{name} ≥ {level:.3g}" if MEASURES_BY_NAME[name].more_is_better else f"{name} ≤ {level:.3g}"
-                for name, level in gate.items()
-            )
-            or "any"
-        )
-        lines.append(
-            f"| `{definition_id}` | {np.mean(off <= BOUND):.2f} | {text} | {kept:.2f} | {within:.2f} |"
-        )
-        print(lines[-1])
+    fitted = fit_gates(rows, modality="cfp", structures=("vessel",), lent=BORROWED)
     if options.write:
-        GATES_FILE.write_text(as_toml(gates), encoding="utf-8")
+        fitted.write()
     if options.markdown:
-        options.markdown.write_text(_page(lines, rows), encoding="utf-8")
-
-
-def _definition_of(column: str) -> str:
-    from retquant.biomarkers import BIOMARKERS
-
-    return BIOMARKERS[column].definition_id
-
-
-def _page(lines: list[str], rows: list[dict[str, object]]) -> str:
-    count = len({row["picture"] for row in rows})
-    return (
-        "## The picture quality each biomarker needs\n\n"
-        f"{count} pictures, {len(rows)} variants; an error is counted in standard deviations between pictures, "
-        f"and a gate keeps pictures of which at least {KEPT_WITHIN:.0%} err by no more than {BOUND}, or, where "
-        "none does, those that come nearest to it.\n\n"
-        "| definition | share within the bound, ungated | gate | share kept | share within, kept |\n"
-        "|---|---|---|---|---|\n" + "\n".join(lines) + "\n"
-    )
+        options.markdown.write_text(fitted.page("The picture quality each biomarker needs"), encoding="utf-8")
 
 
 if __name__ == "__main__":

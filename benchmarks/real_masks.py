@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.agreement import agreement
 from benchmarks.real_eyes import DrawnEye, chase, drive, hrf, idrid, measured
 from benchmarks.real_page import page
 from benchmarks.turned_eyes import QUARTERS, RESAMPLED
+from retquant.association.reliability import agreement
 from retquant.biomarkers import BIOMARKERS
 
 VARIANTS = {**QUARTERS, **RESAMPLED}

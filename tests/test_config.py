@@ -7,13 +7,21 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from retquant.config import ImageSettings, RunConfig, load_config
+from retquant.biomarkers import select_columns
+from retquant.config import BiomarkerSettings, ImageSettings, RunConfig, load_config
 from retquant.errors import ConfigError
 from retquant.resources import resource_folder
 
 
 def test_the_published_settings_are_the_defaults() -> None:
     assert load_config(resource_folder("pipelines") / "fundus.toml") == RunConfig()
+
+
+def test_the_published_settings_for_angiograms_are_the_defaults_with_all_columns_of_theirs() -> None:
+    published = load_config(resource_folder("pipelines") / "octa.toml")
+    chosen = published.biomarkers.include
+    assert published == RunConfig(biomarkers=BiomarkerSettings(include=chosen))
+    assert select_columns(chosen, modality="octa") == select_columns(("*",), modality="octa")
 
 
 def test_written_settings_read_back_as_they_were(tmp_path: Path) -> None:
