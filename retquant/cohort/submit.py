@@ -82,11 +82,15 @@ class OnCluster:
                 future = pending.next()
                 if future not in sent:  # sent anew
                     continue
+                status = future.status
+                if status == "lost":  # its worker ended with the report in hand; Dask has it done again
+                    pending.add(future)
+                    continue
                 chunk = sent.pop(future).chunk
-                error = future.exception() if future.status == "error" else None
-                if error is None and future.status != "finished":
+                error = future.exception() if status == "error" else None
+                if status not in ("finished", "error"):
                     raise ClusterError(
-                        f"the Dask scheduler lost a chunk ({future.status})",
+                        f"the Dask scheduler lost a chunk ({status})",
                         where=str(self._client.scheduler_info(n_workers=0).get("address", "")),
                         remedy="see to the scheduler and give the same command again; what is done stays",
                     )
