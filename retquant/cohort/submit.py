@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _IN_FLIGHT = 2  # chunks a worker: one at work and one waiting, so that no worker idles
 _POLL, _LONG_POLL = 0.01, 0.1  # seconds between looks for an outcome, at first and after a while
 _MUSTER = 5.0  # seconds between looks for workers that are missing, or that have joined
+_KEPT_MESSAGES = 16  # of each worker, in Dask's logs for developers; they hold the chunks that were sent
 
 Outcome = tuple[Chunk, ChunkReport | None]
 """A chunk and its report, or None where workers ended while they had it."""
@@ -193,6 +194,14 @@ def crew(workshop: Workshop, settings: ClusterSettings, *, run_id: str, images: 
     if settings.workers == 0 and settings.scheduler is None:
         yield InProcess(workshop)
         return
+    import dask
+    import distributed  # noqa: F401  # whose defaults have to be there before one of them is set
+
+    with dask.config.set({"distributed.admin.low-level-log-length": _KEPT_MESSAGES}):
+        yield from _on_cluster(workshop, settings, run_id, images)
+
+
+def _on_cluster(workshop: Workshop, settings: ClusterSettings, run_id: str, images: int) -> Iterator[Crew]:
     from retquant.cohort.plugin import WorkshopPlugin
 
     staged = is_staged(workshop.process)

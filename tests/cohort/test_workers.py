@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -12,8 +13,9 @@ import pandas as pd
 import pytest
 from stand_ins import Cohort, Measure, in_process, values
 
-from retquant.cohort import ClusterSettings, CohortSettings, connect, run
+from retquant.cohort import ClusterSettings, CohortSettings, Progress, connect, run
 from retquant.cohort.cluster import ClusterError, local_workers
+from retquant.cohort.plan import Chunk
 from retquant.manifest.records import ImageRecord
 from retquant.tables.rows import ImageRows
 from retquant.tables.schemas import CHUNK_TABLES
@@ -80,3 +82,52 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path) -> None:
 def test_there_are_no_more_workers_than_images_or_than_memory_for_them() -> None:
     assert local_workers(ClusterSettings(workers=8), most=3) == 3
     assert local_workers(ClusterSettings(gib_a_worker=1e6)) == 1
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Measures, and leaves a file named by its process for each image that is done."""
+
+    folder: Path
+
+    def __call__(self, record: ImageRecord) -> ImageRows:
+        rows = Measure()(record)
+        (self.folder / f"{os.getpid()}.{record.image_id}").touch()
+        return rows
+
+
+def test_a_report_that_ends_with_its_worker_before_it_was_fetched_is_made_again(tmp_path: Path) -> None:
+    cohort = Cohort(tmp_path, values(4))
+    signed = tmp_path / "signed"
+    signed.mkdir()
+    ended: list[int] = []
+
+    def kill_once_the_next_chunk_is_done(progress: Progress) -> None:
+        if ended or not progress.done:
+            return
+        while len(signatures := sorted(signed.iterdir())) < 2:
+            time.sleep(0.01)
+        time.sleep(0.5)  # its report is told to the driver, which is here and does not fetch it
+        ended.append(int(signatures[0].name.split(".")[0]))
+        os.kill(ended[0], signal.SIGKILL)
+        time.sleep(0.5)  # less than a new worker needs
+
+    settings = CohortSettings(cluster=ClusterSettings(workers=1), chunk_images=1)
+    study = cohort.study(process=Signed(signed))
+    summary = run(study, cohort.out, settings=settings, progress=kill_once_the_next_chunk_is_done)
+    assert ended
+    assert (summary.done, summary.failed) == (4, 0)
+    assert sorted(rows(cohort.out, "biomarkers")["image_id"]) == sorted(values(4))
+
+
+def test_the_driver_keeps_no_chunk_that_is_done(tmp_path: Path) -> None:
+    """Dask keeps its last thousand messages to a worker, for developers, and chunks are in them."""
+    cohort = Cohort(tmp_path, values(60))
+    alive: list[int] = []
+
+    def count(progress: Progress) -> None:
+        alive.append(sum(type(thing) is Chunk for thing in gc.get_objects()))
+
+    settings = CohortSettings(cluster=ClusterSettings(workers=1), chunk_images=1)
+    assert run(cohort.study(), cohort.out, settings=settings, progress=count).done == 60
+    assert alive[-1] <= 30
