@@ -33,6 +33,7 @@ class Rows:
     follow: np.ndarray | None  # (n, 2) entry and exit of time to event
     person: np.ndarray  # (n,) int, equal for the eyes of a person
     eyes: pd.DataFrame  # (n, M) int, eyes behind each value
+    images: np.ndarray  # (n,) int, images behind each row
     level: str  # "person" | "eye"
     eye_rule: str
     visit_rule: str
@@ -99,6 +100,7 @@ def analysis_rows(
         follow=follow,
         person=pd.factorize(means.index.get_level_values(0))[0],
         eyes=eyes,
+        images=images.groupby(eye if per_eye else eye[:1], sort=True).size().to_numpy(),
         level="eye" if per_eye else "person",
         eye_rule=eye_rule,
         visit_rule=visit_rule,

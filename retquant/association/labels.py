@@ -64,7 +64,8 @@ def join_labels(
     exclusions = []
     anonymous = right[keys[0]].isna()
     if anonymous.any():
-        exclusions.append(Exclusion(what=f"label rows without {keys[0]}", count=int(anonymous.sum())))
+        what = f"label rows without {keys[0]}"
+        exclusions.append(Exclusion(what=what, count=int(anonymous.sum()), of_images=False))
     right = right[~anonymous]
     repeats = int(right.duplicated().sum())
     if repeats:
@@ -74,7 +75,7 @@ def join_labels(
     if conflicting.any():
         ids = tuple(right.loc[conflicting, keys[0]].drop_duplicates())
         what = f"{keys[0]}s with contradictory label rows"
-        exclusions.append(Exclusion(what=what, count=len(ids), ids=ids))
+        exclusions.append(Exclusion(what=what, count=len(ids), ids=ids, of_images=False))
     right = right[~conflicting]
     joined = left.drop(columns=replaced).merge(right, on=keys, how="left", indicator=True)
     joined = joined.set_axis(images.index)
@@ -86,9 +87,8 @@ def join_labels(
         exclusions.append(Exclusion(what="images without a matching label row", count=len(ids), ids=ids))
     unused = sorted(set(right[keys[0]]) - set(left[keys[0]].dropna()))
     if unused:
-        exclusions.append(
-            Exclusion(what=f"{keys[0]}s of the labels without an image", count=len(unused), ids=tuple(unused))
-        )
+        what = f"{keys[0]}s of the labels without an image"
+        exclusions.append(Exclusion(what=what, count=len(unused), ids=tuple(unused), of_images=False))
     joined = joined[matched]
     joined.attrs = dict(images.attrs)
     return joined, exclusions, notes

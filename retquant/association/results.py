@@ -11,6 +11,8 @@ import pandas as pd
 from retquant.errors import AssociationError, OutputError
 from retquant.tables.reader import load_biomarkers, read_table
 
+_GRADES = ("good", "usable", "reject")
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Results:
@@ -19,6 +21,8 @@ class Results:
     images: pd.DataFrame  # one row an image; `.attrs` holds units and definitions
     source: str
     missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # biomarker -> reason -> images
+    failed: int = 0  # images of the run that could not be measured
+    grades: Mapping[str, int] = field(default_factory=dict)  # grade of quality -> images, best first
 
 
 def read_results(results: Path | str | pd.DataFrame, *, gate: bool = False) -> Results:
@@ -41,7 +45,13 @@ def read_results(results: Path | str | pd.DataFrame, *, gate: bool = False) -> R
         reasons = _reasons(results)
         for name, count in images.attrs.get("gated", {}).items():
             reasons.setdefault(name, {})["low_quality"] = count
-        found = Results(images=images, source=str(results), missing=reasons)
+        found = Results(
+            images=images,
+            source=str(results),
+            missing=reasons,
+            failed=_failed(results),
+            grades=_grades(results),
+        )
     if "image_id" not in found.images.columns:
         raise AssociationError(
             "there is no column image_id", where=found.source, remedy="pass what load_biomarkers returns"
@@ -54,6 +64,22 @@ def read_results(results: Path | str | pd.DataFrame, *, gate: bool = False) -> R
             remedy="pass one row an image, as load_biomarkers returns",
         )
     return found
+
+
+def _failed(folder: Path | str) -> int:
+    try:
+        return int(read_table(folder, "failures", ["image_id"]).to_pandas()["image_id"].nunique())
+    except OutputError:  # a run without failures may have no such table
+        return 0
+
+
+def _grades(folder: Path | str) -> dict[str, int]:
+    try:
+        grades = read_table(folder, "quality", ["grade"]).to_pandas()["grade"]
+    except OutputError:  # of tables that were measured from masks alone
+        return {}
+    counts = grades.value_counts()
+    return {grade: int(counts[grade]) for grade in _GRADES if grade in counts}
 
 
 def _reasons(folder: Path | str) -> dict[str, dict[str, int]]:

@@ -12,6 +12,7 @@ class Exclusion:
     what: str  # a clause: "images of people without a row in the labels"
     count: int
     ids: tuple[str, ...] = ()  # every identifier concerned, in order of appearance
+    of_images: bool = True  # False where label rows or identifiers are counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
