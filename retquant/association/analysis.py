@@ -12,9 +12,11 @@ import pandas as pd
 import retquant
 from retquant.association.associations import Associations
 from retquant.association.catalogue import choose_biomarkers
+from retquant.association.closer_look import look_closer
 from retquant.association.covariates import encode
 from retquant.association.effects import REFIT, estimate_all
 from retquant.association.eyes import analysis_rows
+from retquant.association.flow import flow
 from retquant.association.labels import join_labels, read_labels
 from retquant.association.outcome import read_outcome, require_columns
 from retquant.association.people import identify
@@ -138,6 +140,8 @@ def associate(
         source=source or found.source,
     )
     definitions = {biomarker.name: biomarker.definition for biomarker in tested}
+    steps = flow(rows, terms, table, found=found, exclusions=study.exclusions)
+    closer = look_closer(rows, terms, table, kind=target.kind, outcome=outcome, steps=steps)
     again = None
     if robust:
 
@@ -163,6 +167,7 @@ def associate(
         missing=missing or found.missing,
         reruns=again,
         selection=who_is_missing(rows, terms),
+        closer=closer,
         versions=_versions(),
     )
     if out is not None:

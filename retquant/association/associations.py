@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from retquant.association.closer_look import CloserLook
 from retquant.association.study import Study
 
 COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -81,6 +82,7 @@ class Associations:
     versions: Mapping[str, str] = field(default_factory=dict)
     reruns: pd.DataFrame | None = None  # columns of robustness.COLUMNS
     selection: pd.DataFrame | None = None  # columns of selection.COLUMNS
+    closer: CloserLook | None = None  # None where only the table is known
 
     @property
     def n_tests(self) -> int:

@@ -5,7 +5,7 @@ Every step's count less what it leaves out is the next step's, so that a reader 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,17 @@ import pandas as pd
 
 from retquant.association.covariates import Terms
 from retquant.association.eyes import Rows
+from retquant.association.results import Results
 from retquant.association.study import Exclusion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """What does not go on to the next step, in the unit of the step before."""
+
+    count: int
+    what: str
+    most: int | None = None  # where it differs between biomarkers: `count` is then the least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +32,7 @@ class Step:
 
     what: str  # a clause that follows the count: "images in the run"
     count: int
-    left_out: tuple[tuple[int, str], ...] = ()  # on the way to the next step, in the unit of this one
+    left_out: tuple[LeftOut, ...] = ()  # on the way to the next step
     detail: str = ""  # a second line
     least: int | None = None  # of a step that differs between biomarkers: `count` is then the most
 
@@ -32,10 +42,8 @@ def flow(
     terms: Terms,
     table: pd.DataFrame,
     *,
-    n_images: int,
-    n_failed: int,
+    found: Results,
     exclusions: Sequence[Exclusion],
-    grades: Mapping[str, int],
 ) -> tuple[Step, ...]:
     """The steps of an analysis, from all images of the run to the rows of its models.
 
@@ -43,18 +51,17 @@ def flow(
     ----------
     rows, terms, table
         What the models were given, and what came out.
-    n_images, n_failed : int
-        Images that were measured, and images of the manifest that could not be.
+    found : Results
+        What the analysis began with.
     exclusions : sequence of Exclusion
         Left out between measuring and the rows; those that count no images say nothing here.
-    grades : mapping
-        Grade of quality -> images, of those measured.
     """
-    left_out = [(one.count, one.what) for one in exclusions if one.of_images and one.count]
+    n_images = len(found.images)
+    left_out = [LeftOut(count=one.count, what=one.what) for one in exclusions if one.of_images and one.count]
     used = int(rows.images.sum())
-    rest = n_images - used - sum(count for count, _ in left_out)
+    rest = n_images - used - sum(one.count for one in left_out)
     if rest:
-        left_out.append((rest, "images that the rule for eyes does not use"))
+        left_out.append(LeftOut(count=rest, what="images that the rule for eyes does not use"))
     whose = "people" if rows.level == "person" else "eyes"
     known = ~np.isnan(terms.values).any(axis=1)
     fitted = table.loc[table["p"].notna(), "n_people" if rows.level == "person" else "n_eyes"]
@@ -64,28 +71,28 @@ def flow(
             what="images measured",
             count=n_images,
             left_out=tuple(left_out),
-            detail=", ".join(f"{count:,} {grade}" for grade, count in grades.items()),
+            detail=", ".join(f"{count:,} {grade}" for grade, count in found.grades.items()),
         ),
         Step(what="images of people with a known outcome", count=used, detail=_behind(rows)),
         Step(
             what=f"{whose} with a known outcome",
             count=len(known),
-            left_out=((len(known) - complete, "without a covariate"),) if complete < len(known) else (),
+            left_out=_some(len(known) - complete, f"{whose} without a covariate"),
         ),
         Step(
             what=f"{whose} with outcome and covariates",
             count=complete,
-            left_out=_lacking(complete, fitted),
+            left_out=_lacking(complete, fitted, whose),
             detail=_events(rows, known, whose),
         ),
     ]
-    if n_failed:
+    if found.failed:
         steps.insert(
             0,
             Step(
                 what="images in the run",
-                count=n_images + n_failed,
-                left_out=((n_failed, "images that could not be measured"),),
+                count=n_images + found.failed,
+                left_out=_some(found.failed, "images that could not be measured"),
             ),
         )
     if len(fitted):
@@ -104,17 +111,21 @@ def flow(
     return tuple(steps)
 
 
+def _some(count: int, what: str) -> tuple[LeftOut, ...]:
+    return (LeftOut(count=count, what=what),) if count else ()
+
+
 def _behind(rows: Rows) -> str:
     eyes = int(rows.eyes.max(axis=1).sum())
-    return f"of {eyes:,} eyes in which something was measured, {len(np.unique(rows.person)):,} people"
+    return f"{eyes:,} eyes with a measurement, of {len(np.unique(rows.person)):,} people"
 
 
-def _lacking(complete: int, fitted: pd.Series) -> tuple[tuple[int, str], ...]:
+def _lacking(complete: int, fitted: pd.Series, whose: str) -> tuple[LeftOut, ...]:
     if not len(fitted) or int(fitted.min()) == complete:
         return ()
     fewest, most = complete - int(fitted.max()), complete - int(fitted.min())
-    span = f"of the best measured biomarker, {most:,} of the worst" if fewest < most else "of each biomarker"
-    return ((fewest, f"without a value {span}"),)
+    what = f"{whose} without the biomarker"
+    return (LeftOut(count=fewest, what=what, most=most if most > fewest else None),)
 
 
 def _events(rows: Rows, known: np.ndarray, whose: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-_FEWEST = 10  # rows that two biomarkers must share for a correlation
+from retquant.association.correlation import correlations
 
 
 def false_discovery_rates(p: pd.Series, counted: pd.Series, family: pd.Series | None = None) -> pd.Series:
@@ -34,7 +34,7 @@ def effective_tests(values: pd.DataFrame) -> float:
     columns = values.loc[:, values.nunique() > 1]
     if columns.shape[1] <= 1:
         return float(columns.shape[1])
-    correlation = columns.corr(min_periods=_FEWEST).fillna(0.0).to_numpy(copy=True)
+    correlation = np.nan_to_num(correlations(columns.to_numpy(dtype=float)))
     np.fill_diagonal(correlation, 1.0)
     sizes = np.clip(np.linalg.eigvalsh(correlation), 0.0, None)
     return float(np.sqrt(sizes).sum() ** 2 / sizes.sum())

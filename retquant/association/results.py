@@ -39,18 +39,25 @@ def read_results(results: Path | str | pd.DataFrame, *, gate: bool = False) -> R
         The folder holds no run.
     """
     if isinstance(results, pd.DataFrame):
-        found = Results(images=results.reset_index(drop=True), source="a DataFrame")
+        found = Results(
+            images=results.reset_index(drop=True),
+            source="a DataFrame",
+            failed=results.attrs.get("failed", 0),
+            grades=results.attrs.get("grades", {}),
+        )
     else:
         images = load_biomarkers(results, gate=gate)
         reasons = _reasons(results)
         for name, count in images.attrs.get("gated", {}).items():
             reasons.setdefault(name, {})["low_quality"] = count
+        # a plan hands the images on, one outcome after another
+        images.attrs |= {"failed": _failed(results), "grades": _grades(results)}
         found = Results(
             images=images,
             source=str(results),
             missing=reasons,
-            failed=_failed(results),
-            grades=_grades(results),
+            failed=images.attrs["failed"],
+            grades=images.attrs["grades"],
         )
     if "image_id" not in found.images.columns:
         raise AssociationError(

@@ -17,7 +17,10 @@ from retquant.association.associations import COLUMNS, RATIOS, Associations
 from retquant.association.models import EVENTS_PER_PARAMETER, FEWEST_EVENTS, REFUSALS
 from retquant.association.selection import told
 from retquant.report import text
+from retquant.report.correlation_map import correlation_map
+from retquant.report.flow_figure import flow_figure
 from retquant.report.forest import forest
+from retquant.report.manhattan import manhattan
 from retquant.report.page_templates import page_templates, write_page_file
 from retquant.report.robustness_grid import robustness_grid
 from retquant.report.volcano import volcano
@@ -58,6 +61,7 @@ def render_page(associations: Associations) -> str:
             headline=associations.headline,
             forest=forest(table, is_ratio=is_ratio),
             volcano=volcano(table, is_ratio=is_ratio),
+            **_closer(associations, table),
             n_tests=associations.n_tests,
             n_found=int((table["q"] < text.SIGNIFICANT).sum()),
             significant=text.SIGNIFICANT,
@@ -72,6 +76,20 @@ def render_page(associations: Associations) -> str:
             written=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         )
     )
+
+
+def _closer(associations: Associations, table: pd.DataFrame) -> dict[str, Any]:
+    """What the page shows of the rows behind the table; None and nothing where only the table is known."""
+    closer = associations.closer
+    if closer is None:
+        return dict.fromkeys(("who", "table_one", "manhattan", "correlated", "effective"))
+    return {
+        "who": flow_figure(closer.flow),
+        "table_one": closer.table_one,
+        "manhattan": manhattan(table, effective=closer.effective, bar=text.SIGNIFICANT),
+        "correlated": correlation_map(closer.correlations),
+        "effective": closer.effective,
+    }
 
 
 def effect_name(outcome: str, kind: str) -> str:

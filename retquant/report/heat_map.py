@@ -52,15 +52,15 @@ def heat_map(table: pd.DataFrame, *, bar: float) -> HeatMap | None:
         .pivot_table(index="biomarker", columns="outcome", values="_z", aggfunc="first")
         .fillna(0.0)
     )
-    biomarkers = [str(wide.index[place]) for place in _clustered(wide.to_numpy())]
-    outcomes = [str(wide.columns[place]) for place in _clustered(wide.to_numpy().T)]
+    biomarkers = [str(wide.index[place]) for place in clustered(wide.to_numpy())]
+    outcomes = [str(wide.columns[place]) for place in clustered(wide.to_numpy().T)]
     at = {name: TOP + place * _CELL_HEIGHT for place, name in enumerate(biomarkers)}
     across = {name: LEFT + place * _CELL_WIDTH for place, name in enumerate(outcomes)}
     cells = tuple(
         Cell(
             x=across[row["outcome"]],
             y=at[row["biomarker"]],
-            colour=_colour(z),
+            colour=diverging(z, _FULL),
             is_found=bool(row["q"] < bar),
             values=row,
         )
@@ -75,7 +75,7 @@ def heat_map(table: pd.DataFrame, *, bar: float) -> HeatMap | None:
     )
 
 
-def _clustered(rows: np.ndarray) -> list[int]:
+def clustered(rows: np.ndarray) -> list[int]:
     """Places of the rows, those alike beside each other (average linkage)."""
     if len(rows) < 3:
         return list(range(len(rows)))
@@ -87,11 +87,12 @@ def _clustered(rows: np.ndarray) -> list[int]:
     return [int(place) for place in leaves_list(tree)]
 
 
-def _colour(z: float) -> str:
-    if not math.isfinite(z):
+def diverging(value: float, full: float) -> str:
+    """Colour of a value: blue below 0, orange above, darkest from `full` on; white where there is none."""
+    if not math.isfinite(value):
         return "#ffffff"
-    share = min(abs(z) / _FULL, 1.0) ** 0.8
-    end = _HIGH if z > 0 else _LOW
+    share = min(abs(value) / full, 1.0) ** 0.8
+    end = _HIGH if value > 0 else _LOW
     return "#" + "".join(
         f"{round(middle + share * (far - middle)):02x}" for middle, far in zip(_MIDDLE, end, strict=True)
     )

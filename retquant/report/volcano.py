@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from retquant.report.axes import Axis, axis_over
+from retquant.report.name_tags import name_tags
 from retquant.report.text import tone
 
 WIDTH, HEIGHT = 1120, 470
@@ -15,7 +16,6 @@ LEFT, RIGHT, TOP, BOTTOM = 70.0, 1090.0, 20.0, 410.0
 _LEAST_P = 1e-300  # what a p of 0 is drawn as
 _MOST_LABELS = 12
 _LINE_GAP = 18.0  # pixels
-_LETTER = 6.4  # pixels, mean width of a letter of the labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,7 @@ class Point:
     y: float
     tone: str
     values: dict  # the table's row
-    label: str = ""  # empty where there is no room for one
-    anchor: str = "start"
+    anchor: str = ""  # of its name; empty where there is no room for one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ def volcano(table: pd.DataFrame, *, is_ratio: bool) -> Volcano | None:
             lines = []  # two labels would lie on each other, and q is the one that counts
         lines.append((up.position(least), "q < 0.05 from here up"))
     return Volcano(
-        points=tuple(_labelled(points)),
+        points=tuple(_labelled(points, lines)),
         across=across,
         up=up,
         null_x=across.position(1.0 if is_ratio else 0.0),
@@ -70,32 +69,15 @@ def volcano(table: pd.DataFrame, *, is_ratio: bool) -> Volcano | None:
     )
 
 
-def _labelled(points: list[Point]) -> list[Point]:
-    """Name the points of least p whose label overlaps neither another label nor the frame."""
-    taken: list[tuple[float, float, float, float]] = [
-        (p.x - 5, p.y - 5, p.x + 5, p.y + 5) for p in points[: 2 * _MOST_LABELS]
-    ]
-    out = []
-    for index, point in enumerate(points):
-        text = str(point.values["biomarker"])
-        wide = _LETTER * len(text)
-        for anchor, left in (("start", point.x + 8), ("end", point.x - 8 - wide)):
-            box = (left, point.y - 9, left + wide, point.y + 6)
-            inside = box[0] > LEFT and box[2] < RIGHT
-            if (
-                index < _MOST_LABELS
-                and point.tone != "none"
-                and inside
-                and not any(_overlap(box, b) for b in taken)
-            ):
-                taken.append(box)
-                point = Point(
-                    x=point.x, y=point.y, tone=point.tone, values=point.values, label=text, anchor=anchor
-                )
-                break
-        out.append(point)
-    return out
-
-
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _labelled(points: list[Point], lines: list[tuple[float, str]]) -> list[Point]:
+    """Name the points of least p, of those that are found, whose name has room."""
+    found = [point for point in points if point.tone != "none"]
+    hung = name_tags(
+        [(point.x, point.y, str(point.values["biomarker"])) for point in found],
+        left=LEFT,
+        right=RIGHT,
+        most=_MOST_LABELS,
+        taken=[(LEFT + 6, y - 5, text) for y, text in lines],
+    )
+    anchors = {id(point): anchor for point, anchor in zip(found, hung, strict=True)}
+    return [replace(point, anchor=anchors.get(id(point), "")) for point in points]

@@ -74,7 +74,7 @@ def test_the_page_shows_forest_volcano_table_and_who_was_analysed(outcome: str, 
     result = associate(cohort(), outcome=outcome, covariates=["age"])
     page = result.report(tmp_path / "page.html").read_text(encoding="utf-8")
     tags = parsed(page)
-    assert tags.count["svg"] == 2
+    assert tags.count["svg"] == 5  # flow, forest, volcano, families, correlations
     assert tags.count["circle"] == 39  # every estimated biomarker is a dot of the volcano
     assert page.count("<tr>") >= 41
     assert result.headline in page
@@ -112,7 +112,8 @@ def test_a_page_with_no_estimate_at_all_says_so() -> None:
     page = render_page(associate(images, outcome="rare"))
     parsed(page)
     assert "None could be estimated" in page
-    assert "<svg" not in page
+    assert "Forest plot" not in page
+    assert page.count("<svg") == 1  # who was tested is drawn all the same
 
 
 def test_warnings_and_exclusions_are_shown() -> None:
