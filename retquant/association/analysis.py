@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,19 @@ from retquant.association.catalogue import choose_biomarkers
 from retquant.association.closer_look import look_closer
 from retquant.association.covariates import encode
 from retquant.association.effects import REFIT, estimate_all
-from retquant.association.eyes import analysis_rows
+from retquant.association.eye_rules import RowRule
+from retquant.association.eyes import Rows, analysis_rows
 from retquant.association.flow import flow
+from retquant.association.grouping import as_groups
 from retquant.association.labels import join_labels, read_labels
+from retquant.association.modelling import Modelling
 from retquant.association.outcome import read_outcome, require_columns
 from retquant.association.people import identify
 from retquant.association.results import read_results
 from retquant.association.robustness import reruns
 from retquant.association.selection import weighted_reruns, who_is_missing
 from retquant.association.study import Exclusion, Study
+from retquant.association.transforms import transformed_columns
 from retquant.errors import AssociationError
 from retquant.tables.modalities import of_one_modality
 
@@ -36,6 +41,10 @@ def associate(
     covariates: Sequence[str] = (),
     biomarkers: Sequence[str] = ("*",),
     eyes: str = "auto",
+    visits: str = "first",
+    near: str | None = None,
+    seed: int = 0,
+    modelling: Modelling | None = None,
     kind: str = "auto",
     time: str | None = None,
     entry: str | None = None,
@@ -63,8 +72,17 @@ def associate(
     biomarkers : sequence of str
         Glob patterns over column names.
     eyes : str
-        "auto": by person unless the outcome differs between the eyes of a person; "mean": by person;
-        "both": by eye, clustered by person.
+        "auto": "mean" unless the outcome differs between the eyes of a person, or the model is one of repeated rows;
+        then "both". "mean" of the eyes, the "worse" of them by the biomarker's direction, the "right", the "left" or
+        one at "random": a row a person. "both": a row an eye.
+    visits : str
+        "first", "last", "nearest" to the date in the column `near`, or "all", a row a visit.
+    near : str, optional
+        Column of dates, of visits "nearest".
+    seed : int
+        Of eyes at "random".
+    modelling : Modelling, optional
+        Model of repeated rows, transformation, interaction, strata, sites, weights and splines.
     kind : str
         "auto", "binary", "continuous", "ordinal", "count" or "survival".
     time : str, optional
@@ -97,6 +115,8 @@ def associate(
     if labels is not None:
         table = labels if isinstance(labels, pd.DataFrame) else read_labels(labels)
         images, exclusions, notes = join_labels(images, table)
+    rule = RowRule(eyes=eyes, visits=visits, near=near, seed=seed)
+    modelling = modelling or Modelling()
     column = outcome if outcome in images.columns else outcome.partition("=")[0].strip()
     if column in covariates or {time, entry} & set(covariates):
         raise AssociationError(
@@ -104,8 +124,12 @@ def associate(
             remedy="leave it out of the covariates",
         )
     require_columns(images, covariates, what="covariates")
+    weights = modelling.weights
+    require_columns(images, (*modelling.groups, *filter(None, (weights,))), what="groups and weights")
     tested = choose_biomarkers(
-        images, biomarkers, leave_out=(column, *covariates, *filter(None, (time, entry)))
+        images,
+        biomarkers,
+        leave_out=(column, *covariates, *modelling.groups, *filter(None, (time, entry, weights))),
     )
     images, shared = of_one_modality(images, [biomarker.name for biomarker in tested])
     if shared:
@@ -115,11 +139,28 @@ def associate(
         )
     joined = images
     target = read_outcome(images, outcome, kind, time=time, entry=entry)
+    modelling.require_kind(target.kind)
     images, warnings = identify(images)
     names = [biomarker.name for biomarker in tested]
-    rows = analysis_rows(images, target, covariates=list(covariates), biomarkers=names, policy=eyes)
+    rows = analysis_rows(
+        images,
+        target,
+        covariates=list(covariates),
+        biomarkers=names,
+        rule=rule,
+        directions={biomarker.name: biomarker.direction for biomarker in tested},
+        groups=modelling.groups,
+        weights=weights,
+        prefers_eyes=modelling.prefers_eyes,
+    )
+    modelling.require_rows(is_clustered=rows.is_clustered, is_person_level=_is_of_people(rows))
+    rows, more = _as_asked(rows, modelling)
+    notes += more
     terms = encode(rows.covariates)
-    table, dropped = estimate_all(rows, terms, tested, outcome=outcome, kind=target.kind, refit=refit)
+    effects = estimate_all(
+        rows, terms, tested, outcome=outcome, kind=target.kind, modelling=modelling, refit=refit
+    )
+    table = effects.table
     study = Study(
         outcome=outcome,
         kind=target.kind,
@@ -130,13 +171,14 @@ def associate(
         eye_rule=rows.eye_rule,
         visit_rule=rows.visit_rule,
         model=_usual_model(table),
+        response=modelling.response,
         n_images=n_images,
         n_people=len(np.unique(rows.person)),
         n_eyes=int(rows.eyes.max(axis=1).sum()),
         n_events=int(rows.outcome.sum()) if target.kind in ("binary", "survival") else None,
         exclusions=(*exclusions, *rows.exclusions),
         warnings=(*warnings, *rows.warnings),
-        notes=(*notes, *target.notes, *terms.notes, *dropped),
+        notes=(*notes, *target.notes, *terms.notes, *effects.notes),
         source=source or found.source,
     )
     definitions = {biomarker.name: biomarker.definition for biomarker in tested}
@@ -152,16 +194,21 @@ def associate(
                 covariates=covariates,
                 biomarkers=names,
                 eyes=eyes,
+                visits=visits,
+                near=near,
+                seed=seed,
+                modelling=modelling.alone,
                 kind=target.kind,
                 time=time,
                 entry=entry,
             ).table
 
         again = reruns(joined, table, analyse, most=robust)
-        weighted = weighted_reruns(rows, terms, table, kind=target.kind, most=robust)
+        weighted = weighted_reruns(rows, terms, table, kind=target.kind, most=robust, modelling=modelling)
         again = pd.concat([again, weighted], ignore_index=True) if len(weighted) else again
     result = Associations(
         table=table,
+        levels=effects.levels,
         study=study,
         definitions=definitions,
         missing=missing or found.missing,
@@ -174,6 +221,31 @@ def associate(
         result.to_parquet(out / "associations.parquet")
         result.report(out / "associations.html")
     return result
+
+
+def _is_of_people(rows: Rows) -> bool:
+    """Whether no person has two values of the outcome."""
+    return int(pd.Series(rows.outcome).groupby(rows.person).nunique().max()) == 1
+
+
+def _as_asked(rows: Rows, modelling: Modelling) -> tuple[Rows, list[str]]:
+    """Rows with transformed biomarkers and the covariates that sites and interactions bring, and what to say of it."""
+    notes = []
+    if modelling.transform != "none":
+        notes.append(f"Biomarkers were transformed over the rows of the analysis: {modelling.transform}.")
+    values, impossible = transformed_columns(rows.biomarkers, modelling.transform)
+    covariates = rows.covariates.copy()
+    for name in modelling.extra_covariates:
+        if name == modelling.site:
+            covariates[name] = as_groups(rows.groups[name], what="site")
+        elif name not in covariates.columns:
+            covariates[name] = rows.groups[name]
+    for name in (name for name in covariates.columns if name not in rows.covariates.columns):
+        notes.append(f"The models are also adjusted for {name}.")
+    if modelling.weights is not None:
+        notes.append(f"People are weighted by {modelling.weights}; standard deviations are not.")
+    refused = {**rows.refused, **dict.fromkeys(impossible, "no_logarithm")}
+    return replace(rows, biomarkers=values, covariates=covariates, refused=refused), notes
 
 
 def _usual_model(table: pd.DataFrame) -> str:

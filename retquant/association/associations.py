@@ -13,6 +13,7 @@ import pandas as pd
 
 from retquant.association.closer_look import CloserLook
 from retquant.association.study import Study
+from retquant.manifest.formulas import neutral_table
 
 COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -26,20 +27,31 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "outcome": ("string", "column of the labels, or column=value"),
         "kind": ("string", "binary, continuous, ordinal, count or survival (time to event)"),
         "model": ("string", "that gave the estimate"),
+        "response": ("string", "what the model explains: the outcome, or the biomarker by the outcome"),
+        "transform": (
+            "string",
+            "of the biomarker over the rows of the analysis: none, zscore, log, rank or winsor",
+        ),
         "n_people": ("int64", "people in this row's analysis"),
         "n_eyes": ("int64", "eyes of these people in which the biomarker was measured"),
         "n_events": ("Int64", "rows (people, or eyes) with the event; null where the outcome is no event"),
         "effect": (
             "float64",
-            "per standard deviation of the biomarker: log odds, rate or hazard ratio, or difference in the outcome",
+            "per standard deviation of the (transformed) biomarker: log odds, rate or hazard ratio, or difference "
+            "in the outcome; where the biomarker is the response, difference in its standard deviations: with the "
+            "event, per grade, or per standard deviation of the outcome",
         ),
         "standard_error": ("float64", "of effect"),
         "ci_low": ("float64", "of effect, 95 %"),
         "ci_high": ("float64", "of effect, 95 %"),
         "p": ("float64", "two-sided"),
         "q": ("float64", "false discovery rate (Benjamini-Hochberg) among rows of role biomarker"),
-        "effect_per_unit": ("float64", "effect per unit of the biomarker"),
-        "sd": ("float64", "standard deviation of the biomarker over people"),
+        "effect_per_unit": (
+            "float64",
+            "effect per unit of the biomarker, or in its unit where it is the response; null where it was transformed "
+            "other than by pulling in outliers",
+        ),
+        "sd": ("float64", "standard deviation of the (transformed) biomarker over people"),
         "ratio": ("float64", "exp(effect): odds, rate or hazard ratio; null for a continuous outcome"),
         "ratio_low": ("float64", "exp(ci_low)"),
         "ratio_high": ("float64", "exp(ci_high)"),
@@ -52,13 +64,32 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "float64",
             "least effect that 80 of 100 such studies find at p < 0.05, as effect",
         ),
+        "p_nonlinear": (
+            "float64",
+            "that the effect is a straight line, against natural splines (Wald); null where not tested",
+        ),
+        "p_interaction": ("float64", "that the effect is the same at all levels of the interaction (Wald)"),
+        "q_strata": ("float64", "Cochran's Q of the effects of the strata, each fitted alone"),
+        "p_strata": ("float64", "that the strata have one effect, from q_strata"),
+        "p_sites": ("float64", "that the sites have one effect (Cochran's Q), of a meta-analysis of sites"),
+        "i2_sites": ("float64", "share of the variation between sites that is not chance, 0 to 1"),
+        "tau2_sites": ("float64", "variance of the effect between sites (DerSimonian and Laird 1986)"),
+        "partial_r": (
+            "float64",
+            "partial correlation (Pearson) given the covariates; of continuous outcomes, a row a person",
+        ),
+        "partial_r_low": ("float64", "of partial_r, 95 %"),
+        "partial_r_high": ("float64", "of partial_r, 95 %"),
+        "partial_rho": ("float64", "partial rank correlation (Spearman) given the covariates"),
+        "partial_rho_low": ("float64", "of partial_rho, 95 %"),
+        "partial_rho_high": ("float64", "of partial_rho, 95 %"),
         "reason": ("string", "why there is no estimate; null where there is one"),
         "note": ("string", "what to know about this estimate"),
     }
 )
 """Columns of the table: pandas type and meaning."""
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 RATIOS: Mapping[str, str] = MappingProxyType(
     {
@@ -82,6 +113,7 @@ class Associations:
     versions: Mapping[str, str] = field(default_factory=dict)
     reruns: pd.DataFrame | None = None  # columns of robustness.COLUMNS
     selection: pd.DataFrame | None = None  # columns of selection.COLUMNS
+    levels: pd.DataFrame | None = None  # columns of levels.COLUMNS; empty where no groups were asked for
     closer: CloserLook | None = None  # None where only the table is known
 
     @property
@@ -105,7 +137,7 @@ class Associations:
         lines = []
         for row in self.table[self.table["q"].notna()].head(count).itertuples():
             effect = f"{row.effect:.3g} ({row.ci_low:.3g} to {row.ci_high:.3g}) per SD"
-            if row.kind in RATIOS:
+            if row.ratio == row.ratio:
                 bounds = f"{row.ratio_low:.2f} to {row.ratio_high:.2f}"
                 effect = f"{RATIOS[row.kind]} {row.ratio:.2f} ({bounds}) per SD"
             lines.append(f"{row.biomarker}: {effect}, p {row.p:.2g}, q {row.q:.2g}, n {row.n_people:,}")
@@ -130,6 +162,16 @@ class Associations:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.tmp")
         pq.write_table(arrow.cast(pa.schema(fields, metadata=metadata)), aside, compression="zstd")
+        aside.replace(path)
+        return path
+
+    def write_levels(self, path: Path) -> Path | None:
+        """Write effects at the levels of an interaction, in strata and at sites as CSV; None where there are none."""
+        if self.levels is None or self.levels.empty:
+            return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.tmp")
+        neutral_table(self.levels).to_csv(aside, index=False)
         aside.replace(path)
         return path
 

@@ -19,6 +19,7 @@ class Tested:
     unit: str = ""
     definition: str = ""
     derived_from: str = ""  # the biomarker that determines it: reported, not counted among the tests
+    direction: str = ""  # higher_is_better, higher_is_worse or neither; empty where unknown
 
     @property
     def role(self) -> str:
@@ -45,6 +46,7 @@ def choose_biomarkers(
     units: Mapping[str, str] = images.attrs.get("units", {})
     derived: Mapping[str, str] = images.attrs.get("derived_from", {})
     definitions: Mapping[str, str] = images.attrs.get("definitions", {})
+    directions: Mapping[str, str] = images.attrs.get("directions", {})
     numeric = [
         str(c)
         for c, kind in images.dtypes.items()  # a column taken out would be given a copy of all attributes
@@ -73,6 +75,7 @@ def choose_biomarkers(
             unit=str(units.get(name, getattr(column, "unit", ""))),
             definition=str(definitions.get(name, getattr(column, "definition", ""))),
             derived_from=str(derived.get(name, getattr(column, "derived_from", None)) or ""),
+            direction=str(directions.get(name, getattr(column, "direction", ""))),
         )
         for name, column in columns.items()
     ]

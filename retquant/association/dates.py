@@ -36,7 +36,7 @@ def follow_up(frame: pd.DataFrame, *, event: str, entry: str, end: str) -> Follo
         A column is not there, or holds something that is no date.
     """
     require_columns(frame, (event, entry, end), what="dates")
-    diagnosed, entered, ended = (_dates(frame[name], name) for name in (event, entry, end))
+    diagnosed, entered, ended = (read_dates(frame[name], name) for name in (event, entry, end))
     known = entered.notna() & ended.notna() & (ended > entered)
     prevalent = known & (diagnosed <= entered)
     late = known & (diagnosed > ended)
@@ -52,7 +52,14 @@ def follow_up(frame: pd.DataFrame, *, event: str, entry: str, end: str) -> Follo
     )
 
 
-def _dates(column: pd.Series, name: str) -> pd.Series:
+def read_dates(column: pd.Series, name: str) -> pd.Series:
+    """Dates of a column, NaT where there is none.
+
+    Raises
+    ------
+    AssociationError
+        A value is no date.
+    """
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.dt.tz_localize(None)
     text = column.astype("string").str.strip()
@@ -65,4 +72,4 @@ def _dates(column: pd.Series, name: str) -> pd.Series:
             where=f"dates, {name}",
             remedy="write dates as 2021-03-30",
         )
-    return read
+    return read.dt.tz_localize(None)

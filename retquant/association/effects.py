@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,25 +13,42 @@ import pandas as pd
 
 from retquant.association.associations import COLUMNS, RATIOS
 from retquant.association.catalogue import Tested
-from retquant.association.covariates import Design, Terms, build_design, unexplained
+from retquant.association.closer_fits import CloserFits, closer_fits
+from retquant.association.covariates import Design, Terms, build_design
 from retquant.association.eyes import Rows
-from retquant.association.models import Estimate, estimate, refused
+from retquant.association.levels import Level, levels_table
+from retquant.association.modelling import Modelling
+from retquant.association.models import Estimate, refused
 from retquant.association.multiplicity import false_discovery_rates
+from retquant.association.pairs import deviation_over_people, pair_of
 from retquant.association.screening import is_large, screen
 from retquant.association.sensitivity import DETECTABLE, e_value, e_value_of_interval
 
 REFIT = 50  # biomarkers of least p that are fitted exactly in a large study
-_COLLINEAR = 1e-6  # share of a biomarker's spread that the covariates must leave over
-_CONSTANT = 1e-12  # spread, relative to the biomarker's size, that is rounding
+_IN_UNITS = ("none", "winsor")  # transformations that leave a biomarker its unit
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Effects:
+    """What came out for every biomarker."""
+
+    table: pd.DataFrame  # columns of associations.COLUMNS, least p first
+    levels: pd.DataFrame  # columns of levels.COLUMNS
+    notes: tuple[str, ...]  # terms that were dropped, and how large studies are fitted
 
 
 def estimate_all(
-    rows: Rows, terms: Terms, tested: Sequence[Tested], *, outcome: str, kind: str, refit: int = REFIT
-) -> tuple[pd.DataFrame, list[str]]:
-    """The table of associations, least p first, and notes: terms that were dropped, and how large studies are fitted.
-
-    In a large study fast engines test every biomarker, and the `refit` of least p are fitted exactly.
-    """
+    rows: Rows,
+    terms: Terms,
+    tested: Sequence[Tested],
+    *,
+    outcome: str,
+    kind: str,
+    modelling: Modelling | None = None,
+    refit: int = REFIT,
+) -> Effects:
+    """Effects of all biomarkers; in a large study by fast engines, and the `refit` of least p are fitted exactly."""
+    modelling = modelling or Modelling()
     designs: dict[bytes, Design] = {}  # biomarkers with the same missing rows share one
     usable = {one.name: np.isfinite(rows.biomarkers[one.name].to_numpy(dtype=float)) for one in tested}
     for pattern in usable.values():
@@ -38,18 +57,23 @@ def estimate_all(
     design_of = {name: designs[pattern.tobytes()] for name, pattern in usable.items()}
     fast: dict[str, Estimate] = {}
     notes: list[str] = []
-    if is_large(rows, len(tested), kind):
-        fast = screen(rows, list(design_of), design_of, kind=kind)
+    if is_large(rows, len(tested), kind, modelling):
+        fast = screen(rows, list(design_of), design_of, kind=kind, modelling=modelling)
         best = sorted(fast, key=lambda name: fast[name].p)[:refit]
         notes.append(
             f"{len(fast)} biomarkers were screened by a fast engine; the {len(best)} of least p were fitted exactly."
         )
         fast = {name: found for name, found in fast.items() if name not in set(best)}
     records: list[dict[str, Any]] = []
+    levels: dict[str, list[Level]] = {}
     dropped: Counter[str] = Counter()  # term -> biomarkers with an estimate that it was dropped for
     for biomarker in tested:
         design = design_of[biomarker.name]
-        records.append(_record(biomarker, rows, design, fast.get(biomarker.name), outcome=outcome, kind=kind))
+        fits = _fits(biomarker, rows, terms, design, fast.get(biomarker.name), kind=kind, modelling=modelling)
+        records.append(
+            _record(biomarker, rows, design, fits, outcome=outcome, kind=kind, modelling=modelling)
+        )
+        levels[biomarker.name] = fits.levels
         if np.isfinite(records[-1]["p"]):
             dropped.update(design.dropped)
     table = pd.DataFrame.from_records(records)
@@ -57,7 +81,9 @@ def estimate_all(
     table = table.sort_values("p", kind="stable", na_position="last", ignore_index=True)
     table = table[list(COLUMNS)].astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
     estimated = int(table["p"].notna().sum())
-    return table, [*notes, *(_dropping(name, dropped[name], estimated=estimated) for name in sorted(dropped))]
+    notes += [_dropping(name, dropped[name], estimated=estimated) for name in sorted(dropped)]
+    by_p = {name: levels[name] for name in table["biomarker"]}
+    return Effects(table=table, levels=levels_table(by_p, outcome), notes=tuple(notes))
 
 
 def _dropping(term: str, biomarkers: int, *, estimated: int) -> str:
@@ -65,28 +91,46 @@ def _dropping(term: str, biomarkers: int, *, estimated: int) -> str:
     return f"The term {term} was constant or collinear and was dropped{where}."
 
 
+def _fits(
+    biomarker: Tested,
+    rows: Rows,
+    terms: Terms,
+    design: Design,
+    screened: Estimate | None,
+    *,
+    kind: str,
+    modelling: Modelling,
+) -> CloserFits:
+    values = rows.biomarkers[biomarker.name].to_numpy(dtype=float)[design.rows]
+    deviation = deviation_over_people(values, rows.person[design.rows])
+    if biomarker.name in rows.refused:
+        return CloserFits(found=refused(rows.refused[biomarker.name]), deviation=deviation)
+    if screened is not None:
+        return CloserFits(found=screened, deviation=deviation)
+    pair = pair_of(values, rows, design, deviation, kind=kind, modelling=modelling)
+    if isinstance(pair, Estimate):
+        return CloserFits(found=pair, deviation=deviation)
+    return closer_fits(pair, rows, terms, deviation, kind=kind, modelling=modelling)
+
+
 def _record(
     biomarker: Tested,
     rows: Rows,
     design: Design,
-    screened: Estimate | None,
+    fits: CloserFits,
     *,
     outcome: str,
     kind: str,
+    modelling: Modelling,
 ) -> dict[str, Any]:
-    values = rows.biomarkers[biomarker.name].to_numpy(dtype=float)
-    chosen, y, person = values[design.rows], rows.outcome[design.rows], rows.person[design.rows]
-    by_person = pd.Series(chosen).groupby(person).mean()
-    deviation = float(by_person.std(ddof=1)) if len(by_person) > 1 else 0.0
-    follow = None if rows.follow is None else rows.follow[design.rows]
-    found = screened or _fit(
-        chosen, y, person, design, deviation, kind=kind, clustered=rows.level == "eye", follow=follow
-    )
+    found, y = fits.found, rows.outcome[design.rows]
     notes = [found.note] if found.note else []
     if design.alone:
         notes.append(f"{design.alone} rows alone in a value of a covariate left out")
-    has_ratio = kind in RATIOS
+    has_ratio = kind in RATIOS and modelling.response == "outcome"
+    ratio = {name: _exponential(getattr(found, name), has_ratio) for name in ("effect", "ci_low", "ci_high")}
     share = float(y.mean()) if len(y) else np.nan
+    sites, strata = fits.sites, fits.strata
     return {
         "biomarker": biomarker.name,
         "role": biomarker.role,
@@ -95,7 +139,9 @@ def _record(
         "outcome": outcome,
         "kind": kind,
         "model": found.model or None,
-        "n_people": len(by_person),
+        "response": modelling.response,
+        "transform": modelling.transform,
+        "n_people": len(np.unique(rows.person[design.rows])),
         "n_eyes": int(rows.eyes[biomarker.name].to_numpy()[design.rows].sum()),
         "n_events": int(y.sum()) if kind in ("binary", "survival") else pd.NA,
         "effect": found.effect,
@@ -104,41 +150,36 @@ def _record(
         "ci_high": found.ci_high,
         "p": found.p,
         "q": np.nan,
-        "effect_per_unit": found.effect / deviation if deviation > 0 else np.nan,
-        "sd": deviation,
-        "ratio": _exponential(found.effect, has_ratio),
-        "ratio_low": _exponential(found.ci_low, has_ratio),
-        "ratio_high": _exponential(found.ci_high, has_ratio),
-        "e_value": e_value(_exponential(found.effect, has_ratio), kind, share),
-        "e_value_ci": e_value_of_interval(
-            _exponential(found.ci_low, has_ratio), _exponential(found.ci_high, has_ratio), kind, share
-        ),
+        "effect_per_unit": _per_unit(found.effect, fits.deviation, modelling),
+        "sd": fits.deviation,
+        "ratio": ratio["effect"],
+        "ratio_low": ratio["ci_low"],
+        "ratio_high": ratio["ci_high"],
+        "e_value": e_value(ratio["effect"], kind, share),
+        "e_value_ci": e_value_of_interval(ratio["ci_low"], ratio["ci_high"], kind, share),
         "detectable_effect": DETECTABLE * found.standard_error,
+        "p_nonlinear": fits.p_nonlinear,
+        "p_interaction": fits.p_interaction,
+        "q_strata": strata.q,
+        "p_strata": strata.p,
+        "p_sites": sites.p,
+        "i2_sites": sites.i2,
+        "tau2_sites": sites.tau2,
+        "partial_r": fits.pearson.r,
+        "partial_r_low": fits.pearson.low,
+        "partial_r_high": fits.pearson.high,
+        "partial_rho": fits.spearman.r,
+        "partial_rho_low": fits.spearman.low,
+        "partial_rho_high": fits.spearman.high,
         "reason": found.reason,
         "note": "; ".join(notes) or None,
     }
 
 
-def _fit(
-    values: np.ndarray,
-    y: np.ndarray,
-    person: np.ndarray,
-    design: Design,
-    deviation: float,
-    *,
-    kind: str,
-    clustered: bool,
-    follow: np.ndarray | None,
-) -> Estimate:
-    if not len(values):
-        return refused("all_missing")
-    if deviation <= _CONSTANT * max(1.0, float(np.abs(values).max())):
-        return refused("constant")
-    standard = (values - values.mean()) / deviation
-    if unexplained(standard, design.matrix) < _COLLINEAR:
-        return refused("collinear")
-    X = np.column_stack([design.matrix, standard])
-    return estimate(y, X, kind=kind, person=person, clustered=clustered, follow=follow)
+def _per_unit(effect: float, deviation: float, modelling: Modelling) -> float:
+    if modelling.transform not in _IN_UNITS or not deviation > 0:
+        return math.nan
+    return effect * deviation if modelling.response == "biomarker" else effect / deviation
 
 
 def _exponential(value: float, wanted: bool) -> float:

@@ -1,26 +1,32 @@
 """From images to the rows of an analysis, so that two eyes of a person are never counted as two people.
 
-An outcome that belongs to the person gives one row a person, the mean of the eyes in which the biomarker
-could be measured. One that differs between the eyes of a person gives one row an eye; its variance is then
-clustered by person. Of repeat visits the first counts, and images of the same eye at that visit are
-averaged.
+An outcome that belongs to the person gives one row a person, the mean of the eyes in which the biomarker could be
+measured, unless another eye is asked for. One that differs between the eyes of a person gives one row an eye. Of repeat
+visits the first counts, unless others are asked for, and images of the same eye at a visit are averaged. Wherever a
+person has several rows they are modelled as such: clustered, by GEE or with a random intercept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from retquant.association.eye_rules import (
+    RowRule,
+    brought_together,
+    is_by_eye,
+    one_eye,
+    usable_eyes,
+    with_known_eyes,
+)
+from retquant.association.grouping import group_values, read_weights
 from retquant.association.outcome import Outcome, clean
-from retquant.association.people import UNKNOWN_EYE, exclusion, first_visits
+from retquant.association.people import chosen_visits, exclusion
 from retquant.association.study import Exclusion
 from retquant.errors import AssociationError
-
-POLICIES = ("auto", "person", "eye")
-_FEW_DISCORDANT = 0.02  # of the people with two eyes; so few look like slips of the labels
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,11 +40,21 @@ class Rows:
     person: np.ndarray  # (n,) int, equal for the eyes of a person
     eyes: pd.DataFrame  # (n, M) int, eyes behind each value
     images: np.ndarray  # (n,) int, images behind each row
-    level: str  # "person" | "eye"
+    level: str  # one of study.ROW_UNITS
     eye_rule: str
     visit_rule: str
     exclusions: tuple[Exclusion, ...]
     warnings: tuple[str, ...]
+    groups: pd.DataFrame = field(
+        default_factory=pd.DataFrame
+    )  # (n, G) number or text, missing as NaN or None
+    weights: np.ndarray | None = None  # (n,)
+    refused: Mapping[str, str] = field(default_factory=dict)  # biomarker -> key of models.REFUSALS
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether a person may have several rows."""
+        return self.level != "person"
 
 
 def analysis_rows(
@@ -47,24 +63,50 @@ def analysis_rows(
     *,
     covariates: Sequence[str],
     biomarkers: Sequence[str],
-    policy: str,
+    rule: RowRule,
+    directions: Mapping[str, str] | None = None,
+    groups: Sequence[str] = (),
+    weights: str | None = None,
+    prefers_eyes: bool = False,
 ) -> Rows:
-    """Collapse identified images (see `people.identify`) to one row a person, or one row an eye.
+    """Collapse identified images (see `people.identify`) to the rows that `rule` asks for.
+
+    Parameters
+    ----------
+    directions : mapping, optional
+        Biomarker -> which of its ends is bad, for the worse eye.
+    groups : sequence of str
+        Columns of sites, strata or interactions.
+    weights : str, optional
+        Column of weights.
+    prefers_eyes : bool
+        Whether "auto" takes a row an eye although the outcome is the person's.
 
     Raises
     ------
     AssociationError
-        The policy is unknown, no image is left, or one row a person was asked for where the outcome differs
-        between a person's eyes.
+        No image is left, weights are no weights, or one row a person was asked for where the outcome differs between a
+        person's eyes.
     """
-    images, visit_rule, exclusions = first_visits(images)
+    names = list(biomarkers)
+    images, visit_rule, exclusions = chosen_visits(images, rule.visits, rule.near)
+    visit = ["_visit"] if rule.visits == "all" else []
     unlabelled = outcome.values.loc[images.index].isna()
     exclusions += exclusion("images whose outcome is not known", images.loc[unlabelled, "image_id"])
-    images = images[~unlabelled]
-    per_eye, eye_rule, warnings = _level(images, outcome.values.loc[images.index], policy)
+    images, third, warnings = with_known_eyes(images[~unlabelled])
+    if rule.policy == "random":  # drawn among the eyes of which there is something to analyse
+        empty = images[names].isna().all(axis=1)
+        exclusions += exclusion("images without any of the biomarkers", images.loc[empty, "image_id"])
+        images = images[~empty]
+    images, others = one_eye(images, rule)
+    exclusions += [*third, *others]
+    per_eye, eye_rule, more = is_by_eye(
+        images, outcome.values.loc[images.index], rule, prefers_eyes=prefers_eyes
+    )
+    warnings += more
     if per_eye:
-        images, more = _usable_eyes(images, outcome)
-        exclusions += more
+        images, left_out = usable_eyes(images, outcome, visit)
+        exclusions += left_out
     values = outcome.values.loc[images.index]
     if values.nunique() < 2:
         raise AssociationError(
@@ -72,85 +114,49 @@ def analysis_rows(
             + (", ".join(f"{e.count} {e.what}" for e in exclusions) or "no exclusion"),
             remedy="check the labels, visits and eyes of the images that were left out",
         )
-    eye = [images["_person"], images["_eye"]]
-    means = images[list(biomarkers)].astype(float).groupby(eye, sort=True).mean()
-    target = values.groupby(eye, sort=True).mean()
+    eye = [images[name] for name in ("_person", *visit, "_eye")]
+    unit = eye if per_eye else eye[:-1]
+    means = images[names].astype(float).groupby(eye, sort=True).mean()
     eyes = means.notna().astype(int)
+    refused: dict[str, str] = {}
     if not per_eye:
-        means, eyes, target = (
-            means.groupby(level=0).mean(),
-            eyes.groupby(level=0).sum(),
-            target.groupby(level=0).mean(),
-        )
+        levels = list(range(len(unit)))
+        eyes = eyes.groupby(level=levels).sum()
+        means, refused = brought_together(means, levels, rule.policy, directions or {})
     follow = None
     if outcome.exit is not None:
         entry = outcome.entry if outcome.entry is not None else 0.0 * outcome.exit
         times = pd.DataFrame({"entry": entry, "exit": outcome.exit}).loc[images.index]
-        follow = times.groupby(eye if per_eye else eye[:1], sort=True).mean().to_numpy(dtype=float)
+        follow = times.groupby(unit, sort=True).mean().to_numpy(dtype=float)
     columns = pd.DataFrame({name: clean(images[name]) for name in covariates}, index=images.index)
-    table, differing = _common(columns, eye if per_eye else eye[:1])
-    warnings += [
-        f"{name} differs within {count} {'eyes' if per_eye else 'people'} and was taken as unknown for them."
-        for name, count in differing.items()
-    ]
+    grouped = pd.DataFrame({name: group_values(images[name]) for name in groups}, index=images.index)
+    of = "eyes" if per_eye else "people"
+    told = []
+    for table in (columns, grouped):
+        common, differing = _common(table, unit)
+        told.append(common.loc[means.index])
+        warnings += [
+            f"{name} differs within {count} {of} and was taken as unknown for them."
+            for name, count in differing.items()
+        ]
+    level = {(False, False): "person", (True, False): "eye", (False, True): "visit"}
     return Rows(
         biomarkers=means,
-        outcome=target.to_numpy(dtype=float),
-        covariates=table.loc[means.index],
+        outcome=values.groupby(unit, sort=True).mean().to_numpy(dtype=float),
+        covariates=told[0],
         follow=follow,
         person=pd.factorize(means.index.get_level_values(0))[0],
         eyes=eyes,
-        images=images.groupby(eye if per_eye else eye[:1], sort=True).size().to_numpy(),
-        level="eye" if per_eye else "person",
+        images=images.groupby(unit, sort=True).size().to_numpy(),
+        level=level.get((per_eye, bool(visit)), "eye at a visit"),
         eye_rule=eye_rule,
         visit_rule=visit_rule,
         exclusions=tuple(exclusions),
-        warnings=tuple(warnings),
+        warnings=tuple(dict.fromkeys(warnings)),
+        groups=told[1],
+        weights=None if weights is None else read_weights(images[weights], unit),
+        refused=refused,
     )
-
-
-def _level(images: pd.DataFrame, values: pd.Series, policy: str) -> tuple[bool, str, list[str]]:
-    """Whether a row is an eye, the sentence that says so, and warnings."""
-    if policy not in POLICIES:
-        raise AssociationError(f"the eye policy is {policy!r}", remedy=f"choose one of {', '.join(POLICIES)}")
-    two_eyed = int((images.groupby("_person")["_eye"].nunique() > 1).sum())
-    discordant = int((values.groupby(images["_person"]).nunique() > 1).sum())
-    if policy == "person" and discordant:
-        raise AssociationError(
-            f"the outcome differs between the eyes of {discordant} people, so a mean of eyes has no outcome",
-            where="eyes=person",
-            remedy="use eyes=eye (or auto): one row an eye, clustered by person",
-        )
-    if not discordant and policy != "eye":
-        rule = (
-            "The outcome belongs to the person: one row a person, each biomarker the mean of the eyes in "
-            f"which it could be measured ({two_eyed} people have images of both eyes)."
-        )
-        return False, rule, []
-    because = f"The outcome differs between the eyes of {discordant} people" if discordant else "As asked for"
-    warnings = []
-    if 0 < discordant < _FEW_DISCORDANT * two_eyed:
-        warnings.append(
-            f"The outcome differs between the eyes of only {discordant} of {two_eyed} people, as slips in "
-            "the labels would make it. If it belongs to the person, mend them for an analysis by person."
-        )
-    return True, f"{because}: one row an eye, with standard errors clustered by person.", warnings
-
-
-def _usable_eyes(images: pd.DataFrame, outcome: Outcome) -> tuple[pd.DataFrame, list[Exclusion]]:
-    """Images that stand for one known eye with one outcome."""
-    several = images["_person"].map(images.groupby("_person").size()) > 1
-    unknown = (images["_eye"] == UNKNOWN_EYE) & several
-    left_out = exclusion(
-        "images of unknown eye of people with several images", images.loc[unknown, "image_id"]
-    )
-    images = images[~unknown]
-    if outcome.kind != "continuous":
-        values = outcome.values.loc[images.index]
-        mixed = values.groupby([images["_person"], images["_eye"]]).transform("nunique") > 1
-        left_out += exclusion("images of an eye that disagree on the outcome", images.loc[mixed, "image_id"])
-        images = images[~mixed]
-    return images, left_out
 
 
 def _common(covariates: pd.DataFrame, by: list[pd.Series]) -> tuple[pd.DataFrame, dict[str, int]]:

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from retquant.association.models import EVENTS_PER_PARAMETER, FEWEST_EVENTS, Estimate, refused, wald
+from retquant.association.models import EVENTS_PER_PARAMETER, FEWEST_EVENTS, Estimate, Fitted, refused
 
 _OVERDISPERSED = 1.25  # Pearson's chi-square over its degrees of freedom
 _STEPS = 200
 
 
-def estimate_ordinal(y: np.ndarray, X: np.ndarray, person: np.ndarray | None) -> Estimate:
-    """Log odds ratio of a higher grade; y (n,) holds grades of any numbers, `person` (n,) ids where rows are eyes."""
+def fit_ordinal(y: np.ndarray, X: np.ndarray, person: np.ndarray | None, tested: int) -> Fitted | Estimate:
+    """Log odds ratios of a higher grade; y (n,) holds grades of any numbers, `person` (n,) ids where rows are eyes."""
     from statsmodels.miscmodels.ordinal_model import OrderedModel
 
     grades, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -29,39 +29,40 @@ def estimate_ordinal(y: np.ndarray, X: np.ndarray, person: np.ndarray | None) ->
     fit = _fitted(OrderedModel(codes, X[:, 1:], distr="logit"), person, method="bfgs")
     if fit is None:
         return refused("no_convergence")
-    place = X.shape[1] - 2
+    width = X.shape[1] - 1  # the thresholds between grades come after the columns
     few = (len(y) - counts.max()) / (X.shape[1] - 1)
-    return wald(
+    return Fitted.of(
         "proportional odds" + _clustered(person),
-        fit.params[place],
-        fit.bse[place],
+        fit,
+        slice(width - tested, width),
         freedom=_freedom(person),
         note=_note(few, "people outside the commonest grade"),
     )
 
 
-def estimate_count(y: np.ndarray, X: np.ndarray, person: np.ndarray | None) -> Estimate:
-    """Log rate ratio; y (n,) holds whole numbers of 0 or more."""
+def fit_count(y: np.ndarray, X: np.ndarray, person: np.ndarray | None, tested: int) -> Fitted | Estimate:
+    """Log rate ratios; y (n,) holds whole numbers of 0 or more."""
     from statsmodels.discrete.discrete_model import NegativeBinomial, Poisson
 
     if np.count_nonzero(y) < FEWEST_EVENTS or np.ptp(y) == 0:
         return refused("too_few_events")
+    width = X.shape[1]
+    places = slice(width - tested, width)
     plain = _fitted(Poisson(y, X), person, method="newton")
     if plain is None:
         return refused("no_convergence")
     mean = plain.predict()
     dispersion = float(np.sum((y - mean) ** 2 / mean) / max(1, len(y) - X.shape[1]))
     if person is not None or dispersion <= _OVERDISPERSED:
-        return wald("Poisson" + _clustered(person), plain.params[-1], plain.bse[-1], freedom=_freedom(person))
+        return Fitted.of("Poisson" + _clustered(person), plain, places, freedom=_freedom(person))
     broad = _fitted(NegativeBinomial(y, X), None, method="bfgs", start_params=np.r_[plain.params, 0.1])
     note = f"variance {dispersion:.1f} times Poisson's"
     if broad is not None:
-        place = X.shape[1] - 1
-        return wald("negative binomial", broad.params[place], broad.bse[place], freedom=math.inf, note=note)
+        return Fitted.of("negative binomial", broad, places, note=note)
     robust = _fitted(Poisson(y, X), None, method="newton", cov_type="HC0")
     if robust is None:
         return refused("no_convergence")
-    return wald("Poisson, robust", robust.params[-1], robust.bse[-1], freedom=math.inf, note=note)
+    return Fitted.of("Poisson, robust", robust, places, note=note)
 
 
 def _fitted(model: Any, person: np.ndarray | None, **options: Any) -> Any | None:

@@ -6,15 +6,19 @@ A TOML file, so that an analysis can be planned before the data are seen, kept w
 from __future__ import annotations
 
 import fnmatch
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from retquant.association.eyes import POLICIES
+from retquant.association.eye_rules import RowRule
+from retquant.association.modelling import Modelling
 from retquant.association.outcome import KINDS
 from retquant.config import read_toml
 from retquant.errors import AssociationError
 
+SPLINES = 3  # degrees of freedom of the test of a straight line, unless a plan or a flag says otherwise
 REST = "other"  # family of the biomarkers that no family's globs name
 
 
@@ -58,17 +62,24 @@ class AssociationPlan(BaseModel):
     labels: Path | None = None  # relative to the plan's folder
     covariates: tuple[str, ...] = ()
     biomarkers: tuple[str, ...] = ("*",)
-    eyes: str = "auto"
+    rows: RowRule = RowRule()  # its settings are the plan's own: eyes, visits, near, seed
+    modelling: Modelling = Modelling(splines=SPLINES)  # and so are its: model, transform, strata, site, …
     robust: int = Field(default=10, ge=0)  # best biomarkers of each outcome that are analysed again otherwise
     gate: bool = True  # leave out values of pictures not good enough for them
     families: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # of biomarkers: name -> globs
 
-    @field_validator("eyes")
+    @model_validator(mode="before")
     @classmethod
-    def _is_policy(cls, eyes: str) -> str:
-        if eyes not in POLICIES:
-            raise ValueError(f"{eyes!r} is none of {', '.join(POLICIES)}")
-        return eyes
+    def _gathered(cls, read: dict[str, Any]) -> dict[str, Any]:
+        """Settings of rows and models, which stand beside the others in a plan, in their groups."""
+        read = dict(read)
+        for group, kind, usual in (("rows", RowRule, {}), ("modelling", Modelling, {"splines": SPLINES})):
+            given = {one.name: read.pop(one.name) for one in fields(kind) if one.name in read}
+            if group not in read:
+                read[group] = usual | given
+            elif given:
+                raise ValueError(f"give {', '.join(given)} within {group}, or without it")
+        return read
 
     @model_validator(mode="after")
     def _names_each_outcome_once(self) -> AssociationPlan:
@@ -100,10 +111,18 @@ def load_plan(path: Path) -> AssociationPlan:
     try:
         plan = AssociationPlan.model_validate(read)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'plan'}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(_told(one) for one in error.errors())
         raise AssociationError(
             faults, where=str(path), remedy="see pipelines/association.toml for a plan that works"
         ) from None
     if plan.labels is None or plan.labels.is_absolute():
         return plan
     return plan.model_copy(update={"labels": path.parent / plan.labels})
+
+
+def _told(fault: Any) -> str:
+    """A fault that pydantic found, or that one of our own settings told it of."""
+    own = fault.get("ctx", {}).get("error")
+    if isinstance(own, AssociationError):
+        return f"{own.where}: {own.problem} ({own.remedy})" if own.where else f"{own.problem} ({own.remedy})"
+    return f"{'.'.join(map(str, fault['loc'])) or 'plan'}: {fault['msg']}"

@@ -13,23 +13,33 @@ from scipy.special import ndtri, stdtrit
 from retquant.association.covariates import Design
 from retquant.association.engines.linear import least_squares, least_squares_by_cluster
 from retquant.association.engines.logistic import logistic_score, logistic_score_by_cluster
+from retquant.association.engines.mixed import random_intercept
 from retquant.association.engines.screen import Screen
 from retquant.association.engines.survival import Follow, cox_score
 from retquant.association.eyes import Rows
+from retquant.association.modelling import Modelling
 from retquant.association.models import EVENTS_PER_PARAMETER, Estimate
+from retquant.association.pairs import exposure_of
 
 _AT_ONCE = 64  # biomarkers whose columns are held beside each other
 _SMALL = 3_000_000  # rows times biomarkers that are fitted exactly without a screen: about a minute
 _FAST = ("continuous", "binary", "survival")
 
 
-def is_large(rows: Rows, biomarkers: int, kind: str) -> bool:
-    """Whether a study is so large that a screen comes first."""
-    return kind in _FAST and len(rows.outcome) * biomarkers > _SMALL
+def is_large(rows: Rows, biomarkers: int, kind: str, modelling: Modelling) -> bool:
+    """Whether a study is so large that a screen comes first; weights, and sites other than fixed, have no engine."""
+    is_fast = kind in _FAST or modelling.response == "biomarker"
+    has_engine = rows.weights is None and (modelling.site is None or modelling.site_as == "fixed")
+    return is_fast and has_engine and len(rows.outcome) * biomarkers > _SMALL
 
 
 def screen(
-    rows: Rows, names: Sequence[str], designs: Mapping[str, Design], *, kind: str
+    rows: Rows,
+    names: Sequence[str],
+    designs: Mapping[str, Design],
+    *,
+    kind: str,
+    modelling: Modelling,
 ) -> dict[str, Estimate]:
     """Biomarker -> its estimate per standard deviation by the fast engine; those without one are left out.
 
@@ -42,19 +52,27 @@ def screen(
     for members in groups.values():
         design = designs[members[0]]
         for first in range(0, len(members), _AT_ONCE):
-            found |= _screen_some(rows, members[first : first + _AT_ONCE], design, kind)
+            found |= _screen_some(rows, members[first : first + _AT_ONCE], design, kind, modelling)
     return found
 
 
-def _screen_some(rows: Rows, names: list[str], design: Design, kind: str) -> dict[str, Estimate]:
+def _screen_some(
+    rows: Rows, names: list[str], design: Design, kind: str, modelling: Modelling
+) -> dict[str, Estimate]:
     y, person = rows.outcome[design.rows], rows.person[design.rows]
+    is_response = modelling.response == "biomarker"
+    if is_response:
+        y, kind = exposure_of(y, kind), "continuous"
     events = min(y.sum(), len(y) - y.sum()) if kind == "binary" else y.sum()
     if not len(y) or (kind != "continuous" and events < EVENTS_PER_PARAMETER * design.matrix.shape[1]):
         return {}
     values = rows.biomarkers[names].to_numpy(dtype=float)[design.rows]
     values = (values - values.mean(axis=0)) / np.maximum(_spread(values, person), 1e-300)
     with np.errstate(over="ignore", invalid="ignore"):
-        result = _run(values, y, design.matrix, person, rows, design, kind)
+        if is_response:
+            result = _run(y[:, None], values, person, rows, design, kind, modelling).transposed
+        else:
+            result = _run(values, y[:, None], person, rows, design, kind, modelling)
     reach = stdtrit(result.freedom, 0.975) if np.isfinite(result.freedom) else ndtri(0.975)
     return {
         name: Estimate(
@@ -71,27 +89,29 @@ def _screen_some(rows: Rows, names: list[str], design: Design, kind: str) -> dic
 
 
 def _run(
-    values: np.ndarray,
-    y: np.ndarray,
-    matrix: np.ndarray,
+    tested: np.ndarray,
+    outcomes: np.ndarray,
     person: np.ndarray,
     rows: Rows,
     design: Design,
     kind: str,
+    modelling: Modelling,
 ) -> Screen:
-    clustered = rows.level == "eye"
+    matrix = design.matrix
     if kind == "survival":
         assert rows.follow is not None  # every time to event has its times
         entry, exit_ = rows.follow[design.rows].T
-        follow = Follow(exit=exit_, event=y > 0, entry=entry if entry.any() else None)
-        return cox_score(values, follow, matrix[:, 1:])
+        follow = Follow(exit=exit_, event=outcomes[:, 0] > 0, entry=entry if entry.any() else None)
+        return cox_score(tested, follow, matrix[:, 1:])
     if kind == "binary":
-        if clustered:
-            return logistic_score_by_cluster(values, y[:, None], matrix, person)
-        return logistic_score(values, y[:, None], matrix)
-    if clustered:
-        return least_squares_by_cluster(values, y[:, None], matrix, person)
-    return least_squares(values, y[:, None], matrix)
+        if rows.is_clustered:
+            return logistic_score_by_cluster(tested, outcomes, matrix, person)
+        return logistic_score(tested, outcomes, matrix)
+    if modelling.model == "mixed":
+        return random_intercept(tested, outcomes, matrix, person).screen
+    if rows.is_clustered:
+        return least_squares_by_cluster(tested, outcomes, matrix, person)
+    return least_squares(tested, outcomes, matrix)
 
 
 def _spread(values: np.ndarray, person: np.ndarray) -> np.ndarray:

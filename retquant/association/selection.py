@@ -18,6 +18,8 @@ from retquant.association.covariates import Terms, build_design
 from retquant.association.engines.logistic import fit_logistic
 from retquant.association.engines.screen import two_sided
 from retquant.association.eyes import Rows
+from retquant.association.modelling import Modelling
+from retquant.association.models import Sample, estimate
 
 COLUMNS: Mapping[str, str] = MappingProxyType(
     {
@@ -99,16 +101,17 @@ def weights_of(missing: np.ndarray, design: np.ndarray) -> np.ndarray | None:
     return np.where(missing, 0.0, np.clip(weights, low, high))
 
 
-def weighted_reruns(rows: Rows, terms: Terms, main: pd.DataFrame, *, kind: str, most: int) -> pd.DataFrame:
+def weighted_reruns(
+    rows: Rows, terms: Terms, main: pd.DataFrame, *, kind: str, most: int, modelling: Modelling
+) -> pd.DataFrame:
     """The best biomarkers of the table `main` estimated with weights for who is missing; columns of robustness.COLUMNS.
 
     For outcomes of people that are continuous or binary, and biomarkers that enough people lack.
     """
-    import statsmodels.api as sm
-
     records: list[dict[str, Any]] = []
     best = main[main["p"].notna() & (main["role"] == "biomarker")].head(most)
-    if rows.level != "person" or kind not in ("continuous", "binary"):
+    is_plain = rows.weights is None and modelling.response == "outcome" and not modelling.is_random_site
+    if rows.is_clustered or kind not in ("continuous", "binary") or not is_plain:
         return pd.DataFrame(records)
     known = ~np.isnan(terms.values).any(axis=1)
     for row in best.to_dict("records"):
@@ -124,23 +127,19 @@ def weighted_reruns(rows: Rows, terms: Terms, main: pd.DataFrame, *, kind: str, 
             continue
         used = ~absent
         X = np.column_stack([everybody.matrix[used], values[everybody.rows][used] / row["sd"]])
-        if kind == "continuous":
-            fit = sm.WLS(outcome[used], X, weights=weights[used]).fit(cov_type="HC3", use_t=True)
-        else:
-            model = sm.GLM(outcome[used], X, family=sm.families.Binomial(), var_weights=weights[used])
-            fit = model.fit(cov_type="HC1")
-        low, high = fit.conf_int()[-1]
+        person = rows.person[everybody.rows][used]
+        found = estimate(Sample(y=outcome[used], kind=kind, person=person, weights=weights[used]), X)
         records.append(
             {
                 "biomarker": row["biomarker"],
                 "variant": WEIGHTED,
                 "n_people": int(used.sum()),
-                "effect": float(fit.params[-1]),
-                "ci_low": float(low),
-                "ci_high": float(high),
-                "p": float(fit.pvalues[-1]),
-                "moved": (float(fit.params[-1]) - row["effect"]) / row["standard_error"],
-                "reason": None,
+                "effect": found.effect,
+                "ci_low": found.ci_low,
+                "ci_high": found.ci_high,
+                "p": found.p,
+                "moved": (found.effect - row["effect"]) / row["standard_error"],
+                "reason": found.reason,
             }
         )
     return pd.DataFrame(records)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+ROW_UNITS: Mapping[str, str] = MappingProxyType(
+    {"person": "people", "eye": "eyes", "visit": "visits", "eye at a visit": "eyes at visits"}
+)
+"""What a row of an analysis can be, with its plural; all but the first give a person several rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +28,7 @@ class Study:
 
     outcome: str  # as asked for: a column, or column=value
     kind: str  # one of outcome.KINDS
-    level: str  # "person": one row a person; "eye": one row an eye, variance clustered by person
+    level: str  # one of ROW_UNITS
     coding: str  # what 1 and 0 mean, or in what the outcome is measured
     covariates: tuple[str, ...]  # as asked for
     terms: tuple[str, ...]  # columns of the design matrix that they became
@@ -35,9 +42,15 @@ class Study:
     exclusions: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()  # may change what the numbers mean
     notes: tuple[str, ...] = ()  # rules that were applied
+    response: str = "outcome"  # or "biomarker": what the models explain
     source: str = ""  # where the biomarkers came from
 
     @property
     def row_unit(self) -> str:
         """What one row of the analysis is, in the plural."""
-        return "people" if self.level == "person" else "eyes"
+        return ROW_UNITS[self.level]
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether a person may have several rows."""
+        return self.level != "person"

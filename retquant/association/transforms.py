@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 
 from retquant.errors import AssociationError
 
@@ -85,3 +86,23 @@ def transformed(values: np.ndarray, name: str, *, column: str = "") -> np.ndarra
         return TRANSFORMS[name](np.asarray(values, dtype=float))
     except AssociationError as error:
         raise AssociationError(error.problem, where=column, remedy=error.remedy) from None
+
+
+def transformed_columns(values: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
+    """The columns of `values` under the transformation `name`, and those that it cannot be done to, which are empty."""
+    if name == "none":
+        return values, []
+    columns: dict[str, np.ndarray] = {}
+    impossible = []
+    for column in map(str, values.columns):
+        plain = values[column].to_numpy(dtype=float)
+        plain = np.where(np.isfinite(plain), plain, np.nan)
+        if np.isnan(plain).all():
+            columns[column] = plain
+            continue
+        try:
+            columns[column] = transformed(plain, name, column=column)
+        except AssociationError:
+            columns[column] = np.full(len(plain), np.nan)
+            impossible.append(column)
+    return pd.DataFrame(columns, index=values.index), impossible

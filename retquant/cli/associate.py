@@ -23,7 +23,37 @@ def associate(
     ] = None,
     covariates: Annotated[str, typer.Option(help="Columns to adjust for, separated by commas.")] = "",
     biomarkers: Annotated[str, typer.Option(help="Globs of biomarkers, separated by commas.")] = "*",
-    eyes: Annotated[str, typer.Option(help="auto, person or eye: what a row of the analysis is.")] = "auto",
+    eyes: Annotated[
+        str,
+        typer.Option(help="auto, mean, worse, right, left, random (one eye), or both: rows of the analysis."),
+    ] = "auto",
+    visits: Annotated[str, typer.Option(help="first, last, nearest (to --near) or all visits.")] = "first",
+    near: Annotated[str | None, typer.Option(help="Column of dates that visits are to be near to.")] = None,
+    seed: Annotated[int, typer.Option(help="Of eyes at random.")] = 0,
+    model: Annotated[
+        str, typer.Option(help="auto, clustered, gee or mixed: how the rows of a person are modelled.")
+    ] = "auto",
+    response: Annotated[
+        str, typer.Option(help="outcome, or biomarker: what is explained by the other.")
+    ] = "outcome",
+    transform: Annotated[
+        str, typer.Option(help="none, log, rank, winsor or zscore: of the biomarkers.")
+    ] = "none",
+    interaction: Annotated[
+        str | None, typer.Option(help="Column that may change the effect, as sex.")
+    ] = None,
+    strata: Annotated[
+        str | None, typer.Option(help="Column whose groups are also analysed each alone.")
+    ] = None,
+    site: Annotated[str | None, typer.Option(help="Column of sites.")] = None,
+    site_as: Annotated[
+        str, typer.Option(help="fixed (indicators), random (intercept) or meta (meta-analysis).")
+    ] = "fixed",
+    weights: Annotated[str | None, typer.Option(help="Column of survey weights.")] = None,
+    splines: Annotated[
+        int,
+        typer.Option(help="Degrees of freedom of splines that straight lines are tested against; 0: none."),
+    ] = 3,
     kind: Annotated[str, typer.Option(help="auto, binary, continuous, ordinal, count or survival.")] = "auto",
     time: Annotated[
         str | None, typer.Option(help="Column of follow-up times: the outcome is the event at its end.")
@@ -43,6 +73,7 @@ def associate(
     as_json: Annotated[bool, typer.Option("--json", help="The table for machines, on stdout.")] = False,
 ) -> None:
     """Test every biomarker in DIR against an outcome; two eyes of a person never count as two people."""
+    from retquant.association import Modelling
     from retquant.association import associate as analyse
     from retquant.cli.outcome import say_json
 
@@ -58,6 +89,20 @@ def associate(
         covariates=names_of(covariates),
         biomarkers=names_of(biomarkers),
         eyes=eyes,
+        visits=visits,
+        near=near,
+        seed=seed,
+        modelling=Modelling(
+            model=model,
+            response=response,
+            transform=transform,
+            interaction=interaction,
+            strata=strata,
+            site=site,
+            site_as=site_as,
+            weights=weights,
+            splines=splines,
+        ),
         kind=kind,
         time=time,
         entry=entry,
@@ -68,6 +113,7 @@ def associate(
     folder.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^\w.=-]+", "_", outcome)  # an outcome may hold anything, a file name may not
     table = found.to_parquet(folder / f"{stem}.parquet")
+    found.write_levels(folder / f"{stem}.levels.csv")
     page = found.report(folder / f"{stem}.html")
     if as_json:
         say_json(found.table.to_dict(orient="records"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr, stdtr
@@ -32,6 +32,17 @@ class Screen:
             p=two_sided(statistic, freedom),
             freedom=freedom,
             model=model,
+        )
+
+    @property
+    def transposed(self) -> Screen:
+        """The same with tested variables and outcomes changing places, (O, B)."""
+        return replace(
+            self,
+            effect=self.effect.T,
+            standard_error=self.standard_error.T,
+            statistic=self.statistic.T,
+            p=self.p.T,
         )
 
 
