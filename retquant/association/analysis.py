@@ -12,7 +12,7 @@ import pandas as pd
 
 import retquant
 from retquant.association.associations import Associations
-from retquant.association.catalogue import choose_biomarkers
+from retquant.association.catalogue import choose_biomarkers, is_biomarker
 from retquant.association.closer_look import look_closer
 from retquant.association.covariates import encode
 from retquant.association.effects import REFIT, estimate_all
@@ -130,7 +130,10 @@ def associate(
         images,
         biomarkers,
         leave_out=(column, *covariates, *modelling.groups, *filter(None, (time, entry, weights))),
+        outcome=column,
     )
+    if is_biomarker(images, column):
+        notes.append(f"The outcome {column} is itself a biomarker and was not tested against itself.")
     images, shared = of_one_modality(images, [biomarker.name for biomarker in tested])
     if shared:
         notes.append(

@@ -124,7 +124,8 @@ def _record(
     modelling: Modelling,
 ) -> dict[str, Any]:
     found, y = fits.found, rows.outcome[design.rows]
-    notes = [found.note] if found.note else []
+    notes = ["bound to the outcome by definition"] if biomarker.is_bound else []
+    notes += [found.note] if found.note else []
     if design.alone:
         notes.append(f"{design.alone} rows alone in a value of a covariate left out")
     has_ratio = kind in RATIOS and modelling.response == "outcome"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -86,12 +87,25 @@ def join_labels(
         ids = tuple(images.loc[~matched, "image_id"].astype(str))
         exclusions.append(Exclusion(what="images without a matching label row", count=len(ids), ids=ids))
     unused = sorted(set(right[keys[0]]) - set(left[keys[0]].dropna()))
+    notes += _but_for_zeros(left.loc[~matched.to_numpy(), keys[0]].dropna().unique(), unused)
     if unused:
         what = f"{keys[0]}s of the labels without an image"
         exclusions.append(Exclusion(what=what, count=len(unused), ids=tuple(unused), of_images=False))
     joined = joined[matched]
     joined.attrs = dict(images.attrs)
     return joined, exclusions, notes
+
+
+def _but_for_zeros(images: Iterable[str], labels: Iterable[str]) -> list[str]:
+    """A note where identifiers without a partner would have one but for leading zeros: 007 is not taken for 7."""
+    bare = {name.lstrip("0"): name for name in images}
+    pairs = [(name, bare[name.lstrip("0")]) for name in labels if name.lstrip("0") in bare]
+    if not pairs:
+        return []
+    return [
+        f"{len(pairs)} more identifiers would match but for leading zeros, as {pairs[0][0]} in the labels and "
+        f"{pairs[0][1]} in the images: write them alike."
+    ]
 
 
 def normal_eye(eye: pd.Series) -> pd.Series:

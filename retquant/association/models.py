@@ -29,6 +29,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
     {
         "all_missing": "the biomarker was measured in none of the rows with outcome and covariates",
         "constant": "the biomarker has one value only",
+        "constant_outcome": "the outcome has one value only among the rows with the biomarker",
         "collinear": "the covariates determine the biomarker",
         "too_few_people": "too few people for the number of parameters",
         "too_few_events": f"fewer than {FEWEST_EVENTS} people with, or without, the outcome",

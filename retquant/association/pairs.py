@@ -58,8 +58,10 @@ class Pair:
     def _refusal(self) -> Estimate | None:
         if not len(self.tested):
             return refused("all_missing")
-        if np.ptp(self.tested) == 0 or np.ptp(self.sample.y) == 0:
+        if np.ptp(self.tested) == 0:
             return refused("constant")
+        if np.ptp(self.sample.y) == 0 and self.sample.kind not in ("binary", "survival"):
+            return refused("constant_outcome")
         if unexplained(self.tested, self.matrix) < _COLLINEAR:
             return refused("collinear")
         return None
