@@ -18,7 +18,6 @@ from retquant.association.covariates import encode
 from retquant.association.effects import REFIT, estimate_all
 from retquant.association.eye_rules import RowRule
 from retquant.association.eyes import Rows, analysis_rows
-from retquant.association.flow import flow
 from retquant.association.grouping import as_groups
 from retquant.association.labels import join_labels, read_labels
 from retquant.association.modelling import Modelling
@@ -51,6 +50,7 @@ def associate(
     gate: bool = False,
     refit: int = REFIT,
     robust: int = 0,
+    predicts: bool = False,
     missing: Mapping[str, Mapping[str, int]] | None = None,
     source: str | None = None,
     out: Path | None = None,
@@ -95,6 +95,8 @@ def associate(
         In a study too large to fit every pair exactly: how many biomarkers of least p are, after a fast screen.
     robust : int
         How many biomarkers of least p are analysed again with better pictures, without outliers, by eye, sex and site.
+    predicts : bool
+        Cross-validate how well the outcome is predicted with and without biomarkers; for binary and continuous ones.
     missing : mapping, optional
         Biomarker -> reason -> images, of a DataFrame that was read from a run.
     source : str, optional
@@ -185,8 +187,9 @@ def associate(
         source=source or found.source,
     )
     definitions = {biomarker.name: biomarker.definition for biomarker in tested}
-    steps = flow(rows, terms, table, found=found, exclusions=study.exclusions)
-    closer = look_closer(rows, terms, table, kind=target.kind, outcome=outcome, steps=steps)
+    closer = look_closer(
+        rows, terms, table, study=study, found=found, images=joined, most=robust, predicts=predicts
+    )
     again = None
     if robust:
 

@@ -1,4 +1,4 @@
-"""What the report shows beside the estimates: on whom they rest, and how biomarkers hang together."""
+"""What the report shows beside the estimates: on whom they rest, how biomarkers hang together, what noise costs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import pandas as pd
 from retquant.association.correlation import correlations
 from retquant.association.covariates import Terms
 from retquant.association.eyes import Rows
-from retquant.association.flow import Step
+from retquant.association.flow import Step, flow
+from retquant.association.measurement_error import measurement_errors
 from retquant.association.multiplicity import effective_tests
+from retquant.association.prediction import Prediction, predict
+from retquant.association.results import Results
+from retquant.association.study import Study
 from retquant.association.table_one import TableOne, table_one
 
 CORRELATED = 60  # biomarkers of least p whose correlations are shown
@@ -25,18 +29,46 @@ class CloserLook:
     table_one: TableOne
     effective: float  # tests that this outcome's biomarkers amount to, by their correlations
     correlations: pd.DataFrame  # (B, B) of the best biomarkers, least p first
+    errors: pd.DataFrame  # columns of measurement_error.COLUMNS
+    prediction: Prediction | None  # None where it was not asked for, or the kind of outcome has none
 
 
 def look_closer(
-    rows: Rows, terms: Terms, table: pd.DataFrame, *, kind: str, outcome: str, steps: tuple[Step, ...]
+    rows: Rows,
+    terms: Terms,
+    table: pd.DataFrame,
+    *,
+    study: Study,
+    found: Results,
+    images: pd.DataFrame,
+    most: int,
+    predicts: bool,
 ) -> CloserLook:
-    """Describe the rows of an analysis and what its table of associations rests on."""
+    """Describe the rows of an analysis and what its table of associations rests on.
+
+    Parameters
+    ----------
+    rows, terms, table
+        What the models were given, and what came out.
+    study : Study
+        What was analysed.
+    found : Results
+        What the analysis began with.
+    images : DataFrame
+        Those of the study, a row an image, with participant_id and eye where they are known.
+    most : int
+        Biomarkers of least p whose measurement error is looked at.
+    predicts : bool
+        Whether to cross-validate a prediction of the outcome.
+    """
     tested = table.loc[(table["role"] == "biomarker") & table["p"].notna(), "biomarker"].tolist()
     best = tested[:CORRELATED]
     values = rows.biomarkers[best].to_numpy(dtype=float) if best else np.empty((len(rows.outcome), 0))
     return CloserLook(
-        flow=steps,
-        table_one=table_one(rows, rows.covariates, kind=kind, outcome=outcome),
+        flow=flow(rows, terms, table, found=found, exclusions=study.exclusions),
+        table_one=table_one(rows, rows.covariates, kind=study.kind, outcome=study.outcome),
         effective=effective_tests(rows.biomarkers[tested]) if tested else 0.0,
         correlations=pd.DataFrame(correlations(values), index=best, columns=best),
+        errors=measurement_errors(images, rows, terms, table, most=most),
+        prediction=predict(rows, terms, tested, kind=study.kind) if predicts else None,
     )

@@ -14,7 +14,7 @@ import pandas as pd
 from retquant.association.covariates import Terms
 from retquant.association.eyes import Rows
 from retquant.association.results import Results
-from retquant.association.study import Exclusion
+from retquant.association.study import ROW_UNITS, Exclusion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,10 @@ def flow(
     rest = n_images - used - sum(one.count for one in left_out)
     if rest:
         left_out.append(LeftOut(count=rest, what="images that the rule for eyes does not use"))
-    whose = "people" if rows.level == "person" else "eyes"
+    whose = ROW_UNITS[rows.level]
     known = ~np.isnan(terms.values).any(axis=1)
-    fitted = table.loc[table["p"].notna(), "n_people" if rows.level == "person" else "n_eyes"]
+    counted = "n_eyes" if rows.level == "eye" else "n_people"
+    fitted = table.loc[table["p"].notna(), counted]
     complete = int(known.sum())
     steps = [
         Step(
@@ -82,7 +83,7 @@ def flow(
         Step(
             what=f"{whose} with outcome and covariates",
             count=complete,
-            left_out=_lacking(complete, fitted, whose),
+            left_out=_lacking(complete, fitted, whose) if rows.level in ("person", "eye") else (),
             detail=_events(rows, known, whose),
         ),
     ]
@@ -96,7 +97,8 @@ def flow(
             ),
         )
     if len(fitted):
-        what = f"{whose} in the models" if len(fitted) > 1 else f"{whose} in the model"
+        unit = "eyes" if counted == "n_eyes" else "people"
+        what = f"{unit} in the models" if len(fitted) > 1 else f"{unit} in the model"
         detail = f"{len(fitted):,} biomarkers, a model each; median {fitted.median():,.0f}"
         least = int(fitted.min())
         most = int(fitted.max())

@@ -112,6 +112,7 @@ def associate_plan(
                 time=_YEARS if outcome.event_date else outcome.time,
                 entry=outcome.entry,
                 robust=plan.robust,
+                predicts=plan.prediction,
                 missing=images.missing,
                 source=images.source,
             )

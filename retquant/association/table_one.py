@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from retquant.association.eyes import Rows
+from retquant.association.study import ROW_UNITS
 
 _MOST_GRADES = 6  # an ordinal outcome with more is cut in thirds
 
@@ -45,7 +46,7 @@ class Characteristic:
 class TableOne:
     """Characteristics by outcome."""
 
-    unit: str  # what is counted: "people" or "eyes"
+    unit: str  # what is counted: one of the plurals of study.ROW_UNITS
     groups: tuple[tuple[str, int], ...]  # label, rows; everybody first
     rows: tuple[Characteristic, ...]
 
@@ -62,7 +63,7 @@ def table_one(rows: Rows, described: pd.DataFrame, *, kind: str, outcome: str) -
     if rows.level == "person":
         columns.append(counted.astype(float))
     return TableOne(
-        unit="people" if rows.level == "person" else "eyes",
+        unit=ROW_UNITS[rows.level],
         groups=tuple((label, int(mask.sum())) for label, mask in zip(("All", *labels), masks, strict=True)),
         rows=tuple(_characteristic(column, masks) for column in columns),
     )

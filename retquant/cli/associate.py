@@ -64,6 +64,10 @@ def associate(
     robust: Annotated[
         int, typer.Option(help="Best biomarkers that are analysed again by eye, sex, site, …", min=0)
     ] = 10,
+    prediction: Annotated[
+        bool,
+        typer.Option(help="Cross-validate how well the outcome is predicted, as a check (some seconds)."),
+    ] = True,
     gate: Annotated[
         bool, typer.Option("--gate", help="Leave out values of pictures not good enough for them.")
     ] = False,
@@ -107,6 +111,7 @@ def associate(
         time=time,
         entry=entry,
         robust=robust,
+        predicts=prediction,
         gate=gate,
     )
     folder = out or results / "associations"

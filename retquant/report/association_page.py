@@ -17,6 +17,7 @@ from retquant.association.associations import COLUMNS, RATIOS, Associations
 from retquant.association.models import EVENTS_PER_PARAMETER, FEWEST_EVENTS, REFUSALS
 from retquant.association.selection import told
 from retquant.report import text
+from retquant.report.calibration import calibration_figure
 from retquant.report.correlation_map import correlation_map
 from retquant.report.flow_figure import flow_figure
 from retquant.report.forest import forest
@@ -82,14 +83,33 @@ def _closer(associations: Associations, table: pd.DataFrame) -> dict[str, Any]:
     """What the page shows of the rows behind the table; None and nothing where only the table is known."""
     closer = associations.closer
     if closer is None:
-        return dict.fromkeys(("who", "table_one", "manhattan", "correlated", "effective"))
+        return dict.fromkeys(
+            (
+                "who",
+                "table_one",
+                "manhattan",
+                "correlated",
+                "effective",
+                "errors",
+                "prediction",
+                "calibration",
+            )
+        )
     return {
         "who": flow_figure(closer.flow),
         "table_one": closer.table_one,
         "manhattan": manhattan(table, effective=closer.effective, bar=text.SIGNIFICANT),
         "correlated": correlation_map(closer.correlations),
+        "errors": _plain_rows(closer.errors),
+        "prediction": closer.prediction,
+        "calibration": calibration_figure(closer.prediction),
         "effective": closer.effective,
     }
+
+
+def _plain_rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Rows with None for all that is missing."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
 def effect_name(outcome: str, kind: str) -> str:

@@ -20,7 +20,7 @@ class CorrelationMap:
     """Everything the template draws."""
 
     cells: tuple[tuple[int, int, str, str, str, float], ...]  # x, y, colour, biomarker, other, correlation
-    names: tuple[tuple[int, str], ...]  # y of the text, biomarker
+    names: tuple[tuple[int, str, int], ...]  # y of the text, biomarker, its number
     columns: tuple[tuple[int, int, str], ...]  # x and y of the number under a column, number
     width: int
     height: int
@@ -44,9 +44,7 @@ def correlation_map(correlations: pd.DataFrame) -> CorrelationMap | None:
     )
     return CorrelationMap(
         cells=cells,
-        names=tuple(
-            (TOP + CELL * (place + 1) - 2, f"{name} {place + 1}") for place, name in enumerate(names)
-        ),
+        names=tuple((TOP + CELL * (place + 1) - 2, name, place + 1) for place, name in enumerate(names)),
         columns=tuple(
             (LEFT + CELL * place + CELL // 2, TOP + CELL * (place + 1) - 2, str(place + 1))
             for place in range(len(names) - 1)

@@ -18,7 +18,14 @@ def page_templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=text.number, ratio=text.ratio, p=text.p_value, count=text.count)
+    environment.filters.update(
+        number=text.number,
+        ratio=text.ratio,
+        p=text.p_value,
+        count=text.count,
+        exp=text.exponential,
+        share=text.share,
+    )
     return environment
 
 

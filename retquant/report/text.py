@@ -31,6 +31,16 @@ def ratio(value: Any) -> str:
     return f"{value:.2f}"
 
 
+def exponential(value: Any) -> float:
+    """The ratio of a log ratio; NaN where there is none."""
+    return math.nan if value is None else math.exp(min(value, 700.0))
+
+
+def share(value: Any) -> str:
+    """A number about as large as 1, with three decimals."""
+    return f"{value:.3f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "\N{EN DASH}"
+
+
 def p_value(value: Any) -> str:
     """A p- or q-value: three decimals, powers of ten below 0.001."""
     if value is None or not math.isfinite(value):

@@ -15,7 +15,8 @@ from retquant.report.correlation_map import correlation_map
 from retquant.report.flow_figure import flow_figure
 from retquant.report.manhattan import manhattan
 from retquant.report.name_tags import name_tags
-from tests.association.simulated_cohorts import two_eyed_cohort
+from retquant.report.text import number, share
+from tests.association.simulated_cohorts import CALIBRE, person_mean, two_eyed_cohort
 
 
 def table(p: list[float], names: list[str] | None = None) -> pd.DataFrame:
@@ -82,12 +83,34 @@ def test_correlations_stand_once_a_pair_with_like_beside_like() -> None:
     figure = correlation_map(values)
     assert figure is not None
     assert len(figure.cells) == 6
-    order = [name.split()[0] for _, name in figure.names]
+    order = [name for _, name, _ in figure.names]
     assert abs(order.index("a") - order.index("c")) == 1
     found = {frozenset((name, other)): (colour, r) for _, _, colour, name, other, r in figure.cells}
     assert found[frozenset("ac")][1] == 0.9
     assert found[frozenset("ac")][0] != found[frozenset("bd")][0] != found[frozenset("ab")][0]
     assert correlation_map(values.iloc[:2, :2]) is None
+
+
+def test_the_page_shows_what_noise_costs_and_how_well_the_outcome_is_predicted() -> None:
+    images = two_eyed_cohort(150, seed=0, correlation=0.5)
+    images["pressure"] = person_mean(images, CALIBRE) + 0.2 * images["age"]
+    found = associate(images, outcome="pressure", covariates=["age"], robust=2, predicts=True)
+    assert found.closer is not None
+    page = render_page(found)
+    noise = page.split("What noise of measurement costs")[1].split("<h2")[0]
+    errors = found.closer.errors.set_index("biomarker")
+    assert f"<td>{number(errors.loc[CALIBRE, 'left'], 2)}</td>" in noise
+    assert "two eyes (150 pairs)" in noise
+    assert "Assumed is classical error" in noise
+    prediction = page.split("Exploratory: would the biomarkers predict pressure?")[1].split("<h2")[0]
+    assert found.closer.prediction is not None
+    assert found.closer.prediction.gain is not None
+    assert f"<td>{share(found.closer.prediction.gain.value)}</td>" in prediction
+    assert prediction.count("<title>") == len(found.closer.prediction.calibration)
+    images["pressure"] = images["pressure"].where(images["participant_id"] < "00050")
+    few = render_page(associate(images, outcome="pressure", robust=0, predicts=True))
+    assert "No prediction was tried: 50 people are too few" in few
+    assert "What noise of measurement costs" not in few
 
 
 @pytest.mark.parametrize("outcome", ["diabetes", "age"])
