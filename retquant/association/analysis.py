@@ -188,7 +188,15 @@ def associate(
     )
     definitions = {biomarker.name: biomarker.definition for biomarker in tested}
     closer = look_closer(
-        rows, terms, table, study=study, found=found, images=joined, most=robust, predicts=predicts
+        rows,
+        terms,
+        table,
+        study=study,
+        found=found,
+        images=joined,
+        modelling=modelling,
+        most=robust,
+        predicts=predicts,
     )
     again = None
     if robust:

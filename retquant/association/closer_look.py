@@ -9,9 +9,11 @@ import pandas as pd
 
 from retquant.association.correlation import correlations
 from retquant.association.covariates import Terms
+from retquant.association.dose_response import MOST, DoseResponse, dose_responses
 from retquant.association.eyes import Rows
 from retquant.association.flow import Step, flow
 from retquant.association.measurement_error import measurement_errors
+from retquant.association.modelling import Modelling
 from retquant.association.multiplicity import effective_tests
 from retquant.association.prediction import Prediction, predict
 from retquant.association.results import Results
@@ -29,6 +31,7 @@ class CloserLook:
     table_one: TableOne
     effective: float  # tests that this outcome's biomarkers amount to, by their correlations
     correlations: pd.DataFrame  # (B, B) of the best biomarkers, least p first
+    doses: tuple[DoseResponse, ...]  # of the best biomarkers
     errors: pd.DataFrame  # columns of measurement_error.COLUMNS
     prediction: Prediction | None  # None where it was not asked for, or the kind of outcome has none
 
@@ -41,6 +44,7 @@ def look_closer(
     study: Study,
     found: Results,
     images: pd.DataFrame,
+    modelling: Modelling,
     most: int,
     predicts: bool,
 ) -> CloserLook:
@@ -56,19 +60,25 @@ def look_closer(
         What the analysis began with.
     images : DataFrame
         Those of the study, a row an image, with participant_id and eye where they are known.
+    modelling : Modelling
+        How each pair was modelled. Where the biomarker is the response it has no curve, and noise costs it no effect.
     most : int
-        Biomarkers of least p whose measurement error is looked at.
+        Biomarkers of least p whose curve and measurement error are looked at.
     predicts : bool
         Whether to cross-validate a prediction of the outcome.
     """
     tested = table.loc[(table["role"] == "biomarker") & table["p"].notna(), "biomarker"].tolist()
     best = tested[:CORRELATED]
     values = rows.biomarkers[best].to_numpy(dtype=float) if best else np.empty((len(rows.outcome), 0))
+    explains, is_raw = modelling.response == "outcome", modelling.transform == "none"
     return CloserLook(
         flow=flow(rows, terms, table, found=found, exclusions=study.exclusions),
         table_one=table_one(rows, rows.covariates, kind=study.kind, outcome=study.outcome),
         effective=effective_tests(rows.biomarkers[tested]) if tested else 0.0,
         correlations=pd.DataFrame(correlations(values), index=best, columns=best),
-        errors=measurement_errors(images, rows, terms, table, most=most),
+        doses=dose_responses(
+            rows, terms, table, kind=study.kind, modelling=modelling, most=min(most, MOST) if explains else 0
+        ),
+        errors=measurement_errors(images, rows, terms, table, most=most if is_raw and explains else 0),
         prediction=predict(rows, terms, tested, kind=study.kind) if predicts else None,
     )

@@ -19,6 +19,7 @@ from retquant.association.selection import told
 from retquant.report import text
 from retquant.report.calibration import calibration_figure
 from retquant.report.correlation_map import correlation_map
+from retquant.report.dose_figure import dose_figure
 from retquant.report.flow_figure import flow_figure
 from retquant.report.forest import forest
 from retquant.report.manhattan import manhattan
@@ -62,7 +63,7 @@ def render_page(associations: Associations) -> str:
             headline=associations.headline,
             forest=forest(table, is_ratio=is_ratio),
             volcano=volcano(table, is_ratio=is_ratio),
-            **_closer(associations, table),
+            **_closer(associations, table, is_ratio=is_ratio),
             n_tests=associations.n_tests,
             n_found=int((table["q"] < text.SIGNIFICANT).sum()),
             significant=text.SIGNIFICANT,
@@ -79,27 +80,20 @@ def render_page(associations: Associations) -> str:
     )
 
 
-def _closer(associations: Associations, table: pd.DataFrame) -> dict[str, Any]:
+def _closer(associations: Associations, table: pd.DataFrame, *, is_ratio: bool) -> dict[str, Any]:
     """What the page shows of the rows behind the table; None and nothing where only the table is known."""
     closer = associations.closer
+    names = ("who", "table_one", "manhattan", "correlated", "effective", "doses", "flat_doses")
     if closer is None:
-        return dict.fromkeys(
-            (
-                "who",
-                "table_one",
-                "manhattan",
-                "correlated",
-                "effective",
-                "errors",
-                "prediction",
-                "calibration",
-            )
-        )
+        return dict.fromkeys((*names, "errors", "prediction", "calibration"))
+    drawn = [dose_figure(curve, is_ratio=is_ratio) for curve in closer.doses]
     return {
         "who": flow_figure(closer.flow),
         "table_one": closer.table_one,
         "manhattan": manhattan(table, effective=closer.effective, bar=text.SIGNIFICANT),
         "correlated": correlation_map(closer.correlations),
+        "doses": [one for one in drawn if one is not None],
+        "flat_doses": [(one.biomarker, one.reason) for one in closer.doses if one.reason],
         "errors": _plain_rows(closer.errors),
         "prediction": closer.prediction,
         "calibration": calibration_figure(closer.prediction),
