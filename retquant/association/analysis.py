@@ -176,7 +176,7 @@ def associate(
         eye_rule=rows.eye_rule,
         visit_rule=rows.visit_rule,
         model=_usual_model(table),
-        response=modelling.response,
+        modelling=modelling,
         n_images=n_images,
         n_people=len(np.unique(rows.person)),
         n_eyes=int(rows.eyes.max(axis=1).sum()),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from retquant.association.modelling import Modelling
 
 ROW_UNITS: Mapping[str, str] = MappingProxyType(
     {"person": "people", "eye": "eyes", "visit": "visits", "eye at a visit": "eyes at visits"}
@@ -42,13 +44,18 @@ class Study:
     exclusions: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()  # may change what the numbers mean
     notes: tuple[str, ...] = ()  # rules that were applied
-    response: str = "outcome"  # or "biomarker": what the models explain
+    modelling: Modelling = field(default_factory=Modelling)  # what was asked for
     source: str = ""  # where the biomarkers came from
 
     @property
     def row_unit(self) -> str:
         """What one row of the analysis is, in the plural."""
         return ROW_UNITS[self.level]
+
+    @property
+    def response(self) -> str:
+        """What the models explain: "outcome" or "biomarker"."""
+        return self.modelling.response
 
     @property
     def is_clustered(self) -> bool:

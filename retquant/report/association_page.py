@@ -14,7 +14,7 @@ import pandas as pd
 
 import retquant
 from retquant.association.associations import COLUMNS, RATIOS, Associations
-from retquant.association.models import EVENTS_PER_PARAMETER, FEWEST_EVENTS, REFUSALS
+from retquant.association.models import FEWEST_EVENTS, REFUSALS
 from retquant.association.selection import told
 from retquant.report import text
 from retquant.report.calibration import calibration_figure
@@ -22,7 +22,9 @@ from retquant.report.correlation_map import correlation_map
 from retquant.report.dose_figure import dose_figure
 from retquant.report.flow_figure import flow_figure
 from retquant.report.forest import forest
+from retquant.report.levels_grid import levels_grids
 from retquant.report.manhattan import manhattan
+from retquant.report.model_text import effect_name, model_clause, scale_sentences
 from retquant.report.page_templates import page_templates, write_page_file
 from retquant.report.robustness_grid import robustness_grid
 from retquant.report.volcano import volcano
@@ -44,7 +46,8 @@ def write_page(associations: Associations, path: Path) -> Path:
 def render_page(associations: Associations) -> str:
     """The page as HTML."""
     study, table = associations.study, _plain(associations.table)
-    is_ratio = study.kind in RATIOS
+    is_ratio = study.kind in RATIOS and study.response == "outcome"
+    larger = _LARGER[study.kind] if study.response == "outcome" else "larger biomarker"
     return (
         page_templates()
         .get_template("association.html.j2")
@@ -54,12 +57,13 @@ def render_page(associations: Associations) -> str:
             columns=COLUMNS,
             definitions=associations.definitions,
             is_ratio=is_ratio,
-            effect_name=effect_name(study.outcome, study.kind),
+            effect_name=effect_name(study),
             ratio_name=RATIOS.get(study.kind, ""),
             has_events=study.kind in ("binary", "survival"),
             has_e_values=bool(table["e_value"].notna().any()),
-            larger=_LARGER[study.kind],
-            smaller=_LARGER[study.kind].replace("higher", "lower").replace("larger", "smaller"),
+            larger=larger,
+            smaller=larger.replace("higher", "lower").replace("larger", "smaller"),
+            levels=levels_grids(associations, is_ratio=is_ratio),
             headline=associations.headline,
             forest=forest(table, is_ratio=is_ratio),
             volcano=volcano(table, is_ratio=is_ratio),
@@ -106,42 +110,16 @@ def _plain_rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
-def effect_name(outcome: str, kind: str) -> str:
-    """What the effect's axis measures."""
-    named = f"{RATIOS[kind]} ({outcome})" if kind == "ordinal" else f"{RATIOS.get(kind, '')} of {outcome}"
-    kind = named if kind in RATIOS else f"difference in {outcome}"
-    return f"{kind} per standard deviation of the biomarker"
-
-
 def methods(associations: Associations) -> str:
     """A methods paragraph with versions, ready to paste."""
     study, versions = associations.study, associations.versions
-    models = {
-        (
-            "continuous",
-            "person",
-        ): "ordinary least squares with HC3 standard errors (MacKinnon and White 1985)",
-        ("continuous", "eye"): "ordinary least squares with standard errors clustered by person",
-        ("binary", "person"): (
-            "logistic regression (Wald intervals); where there were fewer than "
-            f"{EVENTS_PER_PARAMETER} events per parameter, or under separation, by Firth's penalised "
-            "likelihood with profile intervals (Firth 1993; Heinze and Schemper 2002)"
-        ),
-        ("binary", "eye"): "logistic regression with standard errors clustered by person",
-        ("ordinal", "person"): "proportional odds regression (McCullagh 1980)",
-        ("ordinal", "eye"): "proportional odds regression with standard errors clustered by person",
-        ("count", "person"): "Poisson regression, negative binomial where the variance exceeded the mean's",
-        ("count", "eye"): "Poisson regression with standard errors clustered by person",
-        ("survival", "person"): "proportional hazards regression (Cox 1972; ties by Efron's rule)",
-        ("survival", "eye"): "proportional hazards regression with standard errors clustered by person",
-    }
     few = f" Biomarkers with fewer than {FEWEST_EVENTS} people with, or without, the outcome were not tested."
     adjusted = f", adjusted for {_and(study.covariates)}" if study.covariates else " without covariates"
     return (
         f"Retinal biomarkers were measured with retquant {versions.get('retquant', retquant.__version__)}. Each "
-        f"was related to {study.outcome} ({study.coding}) by {models[study.kind, study.level]}{adjusted}. "
-        f"{study.eye_rule} {study.visit_rule} Effects are per standard deviation of the biomarker over "
-        "people, with 95 % confidence intervals. People without the biomarker or a covariate were left out of that "
+        f"was related to {study.outcome} ({study.coding}) by {model_clause(study)}{adjusted}. "
+        f"{study.eye_rule} {study.visit_rule} {scale_sentences(study)} "
+        "People without the biomarker or a covariate were left out of that "
         f"biomarker's model (complete cases).{few if study.kind in ('binary', 'survival') else ''} False discovery "
         f"rates over {associations.n_tests} tests follow Benjamini and Hochberg (1995); values derived from another "
         "biomarker and measures of picture quality are reported without one. Computed with statsmodels "
