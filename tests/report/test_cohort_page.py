@@ -6,8 +6,7 @@ import base64
 import html
 import json
 import re
-import shutil
-import subprocess
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -35,7 +34,7 @@ DENSITY, TORTUOSITY, AREA, SCORE = (
     "quality_score",
 )
 COLUMNS = [find_column(name) for name in (DENSITY, TORTUOSITY, AREA, SCORE)]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+Rendered = Callable[[str], tuple[str, str]]
 
 
 def facts(images: int, **changes: object) -> RunFacts:
@@ -309,30 +308,9 @@ def test_packed_values_survive_every_size_and_sign() -> None:
     assert reasons[:, 0].tolist() == [0, 0, 0, 0, 0, 7, 0]
 
 
-def rendered(address: str, folder: Path) -> tuple[str, str]:
-    """The page's elements after its scripts ran in Chromium, and what its console said."""
-    done = subprocess.run(
-        [
-            *(
-                str(CHROMIUM),
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--enable-logging=stderr",
-                "--v=0",
-            ),
-            *(f"--user-data-dir={folder}", "--virtual-time-budget=5000", "--dump-dom", address),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
-def test_in_chromium_a_link_of_the_overview_opens_that_image_with_its_numbers(tmp_path: Path) -> None:
+def test_in_chromium_a_link_of_the_overview_opens_that_image_with_its_numbers(
+    tmp_path: Path, rendered: Rendered
+) -> None:
     values = plain_values(40)
     values[DENSITY][0] = 0.4321
     out = tmp_path / "run"
@@ -341,29 +319,28 @@ def test_in_chromium_a_link_of_the_overview_opens_that_image_with_its_numbers(tm
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
     (out / "overlays" / "bad.png").write_bytes(base64.b64decode(pixel))
     page = written(out, facts(41))
-    overview, said = rendered((out / "index.html").as_uri(), tmp_path / "profile")
+    overview, said = rendered((out / "index.html").as_uri())
     assert said == ""
     assert "40 were measured" in Page(write_cohort_page(out, facts(41)).read_text(encoding="utf-8")).text
     assert overview.count("<svg") == 2
     link = next(link for link in page.links if link.endswith("0"))
-    shown, said = rendered(f"{out.as_uri()}/{link}", tmp_path / "profile")
+    shown, said = rendered(f"{out.as_uri()}/{link}")
     assert said == ""
     assert "<img" not in shown.split("<script")[0].replace(html.escape("<img"), "")
     text = html.unescape(shown)
     assert ids[0] in text
     for part in ("person 0", "0.4321", "highest", "missing: no disc", "artery 1", "Grade"):
         assert part in text
-    failed, said = rendered(f"{out.as_uri()}/pages/subject.html#bad", tmp_path / "profile")
+    failed, said = rendered(f"{out.as_uri()}/pages/subject.html#bad")
     assert said == ""
     assert "give another file" in failed
     assert 'src="../overlays/bad.png"' in failed
-    search, said = rendered(f"{out.as_uri()}/pages/subject.html?q=person+20", tmp_path / "profile")
+    search, said = rendered(f"{out.as_uri()}/pages/subject.html?q=person+20")
     assert said == ""
     assert 'href="#bad"' in search
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
-def test_in_chromium_the_vessels_that_crae_is_made_of_are_marked(tmp_path: Path) -> None:
+def test_in_chromium_the_vessels_that_crae_is_made_of_are_marked(tmp_path: Path, rendered: Rendered) -> None:
     out = tmp_path / "run"
     ids = run_folder(out, plain_values(3))
     schema = table_schemas(COLUMNS)["vessels"]
@@ -379,7 +356,7 @@ def test_in_chromium_the_vessels_that_crae_is_made_of_are_marked(tmp_path: Path)
     table = pa.Table.from_pylist([{"image_id": ids[0], **row} for row in rows], schema=schema)
     write_part(out, "vessels", table, stem="1", facts={"chunks": ["1"]})
     written(out, facts(3))
-    shown, said = rendered(f"{out.as_uri()}/pages/subject.html#{ids[0]}", tmp_path / "profile")
+    shown, said = rendered(f"{out.as_uri()}/pages/subject.html#{ids[0]}")
     assert said == ""
     assert shown.count('<tr class="used">') == 6
     assert "CRAE as no. 6" in shown
