@@ -122,7 +122,9 @@ def heterogeneity(levels: list[Level]) -> Heterogeneity:
         return Heterogeneity()
     effects = np.array([one.effect for one in known])
     variances = np.array([one.standard_error for one in known]) ** 2
-    with np.errstate(all="ignore"):  # statsmodels lets the variance between groups be negative, which is cut below
+    with np.errstate(
+        all="ignore"
+    ):  # statsmodels lets the variance between groups be negative, which is cut below
         together = combine_effects(effects, variances, method_re="dl", use_t=False)
     fixed = (float(together.mean_effect_fe), float(together.sd_eff_w_fe))
     tau2 = float(together.tau2)

@@ -62,8 +62,13 @@ class PlannedAssociations:
         )
 
     def write_tables(self, folder: Path) -> tuple[Path, Path]:
-        """`associations.parquet` and `associations.csv` in `folder` (aside first, then renamed)."""
+        """`associations.parquet` and `associations.csv` in `folder`, and `levels.csv` where people were parted."""
         folder.mkdir(parents=True, exist_ok=True)
+        levels = [one.levels for one in self.analyses if one.levels is not None and not one.levels.empty]
+        if levels:
+            hidden = folder / ".levels.csv.tmp"
+            neutral_table(pd.concat(levels, ignore_index=True)).to_csv(hidden, index=False)
+            hidden.replace(folder / "levels.csv")
         paths = folder / "associations.parquet", folder / "associations.csv"
         aside = [path.with_name(f".{path.name}.tmp") for path in paths]
         self.table.to_parquet(aside[0], index=False, compression="zstd")
@@ -107,7 +112,7 @@ def associate_plan(
                 visits=plan.rows.visits,
                 near=plan.rows.near,
                 seed=plan.rows.seed,
-                modelling=plan.modelling,
+                modelling=plan.modelling_of(outcome),
                 kind=outcome.kind,
                 time=_YEARS if outcome.event_date else outcome.time,
                 entry=outcome.entry,

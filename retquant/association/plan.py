@@ -6,11 +6,19 @@ A TOML file, so that an analysis can be planned before the data are seen, kept w
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from retquant.association.eye_rules import RowRule
 from retquant.association.modelling import Modelling
@@ -20,6 +28,9 @@ from retquant.errors import AssociationError
 
 SPLINES = 3  # degrees of freedom of the test of a straight line, unless a plan or a flag says otherwise
 REST = "other"  # family of the biomarkers that no family's globs name
+
+
+_MODELLING = TypeAdapter(Modelling)
 
 
 class PlannedOutcome(BaseModel):
@@ -36,6 +47,15 @@ class PlannedOutcome(BaseModel):
     end_date: str | None = None  # and of the end of follow-up; `column` then only names the outcome
     family: str = "outcomes"  # outcomes whose tests count together
     covariates: tuple[str, ...] | None = None  # in place of the plan's
+    changes: dict[str, Any] = Field(default_factory=dict)  # of the plan's modelling, for this outcome
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathered(cls, read: dict[str, Any]) -> dict[str, Any]:
+        """Settings of the model, which stand beside the others in a plan, together."""
+        of_models = {one.name for one in fields(Modelling)} & set(read)
+        rest = {name: value for name, value in read.items() if name not in of_models}
+        return rest | {"changes": {name: read[name] for name in of_models}} if of_models else rest
 
     @field_validator("kind")
     @classmethod
@@ -89,6 +109,20 @@ class AssociationPlan(BaseModel):
         if twice:
             raise ValueError(f"the outcome {twice[0]} is there twice")
         return self
+
+    @model_validator(mode="after")
+    def _has_models(self) -> AssociationPlan:
+        for outcome in self.outcomes:
+            try:
+                self.modelling_of(outcome)
+            except ValidationError as error:
+                told = "; ".join(_told(one) for one in error.errors())
+                raise ValueError(f"the outcome {outcome.column}: {told}") from None
+        return self
+
+    def modelling_of(self, outcome: PlannedOutcome) -> Modelling:
+        """How an outcome is modelled: as the plan says, but for what the outcome says otherwise."""
+        return _MODELLING.validate_python(asdict(self.modelling) | outcome.changes)
 
     def family_of(self, biomarker: str) -> str:
         """The first family one of whose globs names the biomarker; all are one family where none is declared."""

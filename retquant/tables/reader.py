@@ -58,7 +58,8 @@ def load_biomarkers(
     Returns
     -------
     DataFrame
-        `.attrs["units"]` and `.attrs["definitions"]` say what each biomarker is.
+        `.attrs["units"]` and `.attrs["definitions"]` say what each biomarker is, `.attrs["directions"]` which of its
+        ends is bad.
 
     Raises
     ------
@@ -91,6 +92,7 @@ def load_biomarkers(
         table = one_row_a_person(table, biomarkers=names, eyes=eyes, directions=directions)
     kept = [name for name in names if name in table]
     table.attrs["units"] = {name: _text(schema.field(name), "unit") for name in kept}
+    table.attrs["directions"] = {name: directions[name] for name in kept}
     table.attrs["definitions"] = {name: _text(schema.field(name), "definition") for name in kept}
     if gate:
         table.attrs["gated"] = taken

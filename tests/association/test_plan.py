@@ -84,6 +84,33 @@ def test_a_misspelt_outcome_is_told_and_the_others_go_on(found) -> None:
     assert "1 could not be analysed" in found.headline
 
 
+def test_models_are_those_of_the_plan_but_for_what_an_outcome_says(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(
+        "model = 'gee'\nsplines = 0\nstrata = 'sex'\ntransform = 'rank'\neyes = 'both'\nrobust = 0\n"
+        "[[outcomes]]\ncolumn = 'ill'\n"
+        "[[outcomes]]\ncolumn = 'died'\ntime = 'years'\n"
+        "[[outcomes]]\ncolumn = 'grade'\nmodel = 'clustered'\ntransform = 'none'\n",
+        encoding="utf-8",
+    )
+    plan = load_plan(tmp_path / "plan.toml")
+    images = cohort()
+    images["sex"] = np.repeat(np.resize(["f", "m", "f"], 150), 2)
+    found = associate_plan(images, plan)
+    models = found.table.groupby("outcome")["model"].first().to_dict()
+    assert models == {
+        "grade": "proportional odds, clustered by person",
+        "ill": "GEE, logistic, exchangeable",
+    }
+    assert found.table.groupby("outcome")["transform"].first().to_dict() == {"grade": "none", "ill": "rank"}
+    assert (
+        "outcomes that are continuous or binary or count, and this one is survival" in found.refused["died"]
+    )
+    found.write_tables(tmp_path)
+    levels = pd.read_csv(tmp_path / "levels.csv")
+    assert set(levels["outcome"]) == {"ill", "grade"}
+    assert set(levels["level"]) == {"f", "m"}
+
+
 def test_false_discovery_rates_are_taken_within_each_family(found) -> None:
     sizes = found.table.groupby("family").size()
     assert sizes["body, arteries"] == 4
@@ -202,6 +229,9 @@ def test_the_plan_that_ships_is_read_and_its_labels_lie_beside_it() -> None:
         ("eyes = 'best'\n[[outcomes]]\ncolumn = 'a'", "policy is 'best' .choose one of auto, mean"),
         ("splines = 1\n[[outcomes]]\ncolumn = 'a'", "splines: natural splines of 1"),
         ("site_as = 'meta'\n[[outcomes]]\ncolumn = 'a'", "site_as: there is no site"),
+        ("[[outcomes]]\ncolumn = 'a'\nsplines = 'x'", "the outcome a: splines: Input should be a valid int"),
+        ("[[outcomes]]\ncolumn = 'a'\nmodel = 'x'", "the outcome a: model: 'x' is none of auto"),
+        ("splines = 'x'\n[[outcomes]]\ncolumn = 'a'", "modelling.splines: Input should be a valid int"),
         ("visits = 'nearest'\n[[outcomes]]\ncolumn = 'a'", "belong together"),
         ("covariate = ['age']\n[[outcomes]]\ncolumn = 'a'", "covariate: Extra inputs"),
         ("name = '../up'\n[[outcomes]]\ncolumn = 'a'", "name"),

@@ -57,6 +57,12 @@ def random_intercept(
     )
 
 
+def variance_ratio(y: np.ndarray, design: np.ndarray, person: np.ndarray) -> float:
+    """Variance between people over variance within, of greatest restricted likelihood: y (n,) given design (n, K)."""
+    products = _Products.of(np.column_stack([design, y]), person)
+    return _ratio(products, design.shape[1], design.shape[1], len(design))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Products:
     """Z'Z over rows, and over people by their number of rows: sums of m mean mean'."""
