@@ -19,6 +19,8 @@ from retquant.association.effects import REFIT, estimate_all
 from retquant.association.eye_rules import RowRule
 from retquant.association.eyes import Rows, analysis_rows
 from retquant.association.grouping import as_groups
+from retquant.association.harmonisation import Harmonisation, confounding
+from retquant.association.harmonisation import harmonise as make_alike
 from retquant.association.labels import join_labels, read_labels
 from retquant.association.modelling import Modelling
 from retquant.association.outcome import read_outcome, require_columns
@@ -49,6 +51,7 @@ def associate(
     entry: str | None = None,
     gate: bool = False,
     refit: int = REFIT,
+    harmonise: str | None = None,
     robust: int = 0,
     predicts: bool = False,
     missing: Mapping[str, Mapping[str, int]] | None = None,
@@ -93,6 +96,8 @@ def associate(
         Leave out values of pictures whose quality is below what the biomarker needs; a DataFrame is taken as it is.
     refit : int
         In a study too large to fit every pair exactly: how many biomarkers of least p are, after a fast screen.
+    harmonise : str, optional
+        Column of devices or sites between which biomarkers are made alike, covariates kept.
     robust : int
         How many biomarkers of least p are analysed again with better pictures, without outliers, by eye, sex and site.
     predicts : bool
@@ -126,6 +131,10 @@ def associate(
             remedy="leave it out of the covariates",
         )
     require_columns(images, covariates, what="covariates")
+    if harmonise == column:
+        raise AssociationError(
+            f"{column} is both outcome and what is harmonised by", remedy="harmonise by a device or a site"
+        )
     weights = modelling.weights
     require_columns(images, (*modelling.groups, *filter(None, (weights,))), what="groups and weights")
     tested = choose_biomarkers(
@@ -142,10 +151,18 @@ def associate(
             f"{len(shared)} biomarkers that photographs and angiograms both have are those of photographs: "
             f"{', '.join(shared[:3])}{', …' if len(shared) > 3 else ''}."
         )
-    joined = images
+    joined = untouched = images
+    alike: Harmonisation | None = None
+    if harmonise is not None:
+        of_eyes = [biomarker.name for biomarker in tested if biomarker.role != "quality"]
+        joined, alike, without = make_alike(images, of_eyes, harmonise, covariates)
+        exclusions = [*exclusions, *without]
+        untouched, images = images.loc[joined.index], joined
     target = read_outcome(images, outcome, kind, time=time, entry=entry)
     modelling.require_kind(target.kind)
     images, warnings = identify(images)
+    if alike is not None and (told := confounding(target.values, images, alike.column)) is not None:
+        warnings.append(told)
     names = [biomarker.name for biomarker in tested]
     rows = analysis_rows(
         images,
@@ -217,7 +234,8 @@ def associate(
                 entry=entry,
             ).table
 
-        again = reruns(joined, table, analyse, most=robust)
+        others = [] if alike is None else [(f"not harmonised by {alike.column}", untouched)]
+        again = reruns(joined, table, analyse, most=robust, others=others)
         weighted = weighted_reruns(rows, terms, table, kind=target.kind, most=robust, modelling=modelling)
         again = pd.concat([again, weighted], ignore_index=True) if len(weighted) else again
     result = Associations(
@@ -229,6 +247,7 @@ def associate(
         reruns=again,
         selection=who_is_missing(rows, terms),
         closer=closer,
+        harmonisation=alike,
         versions=_versions(),
     )
     if out is not None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from retquant.association.closer_look import CloserLook
+from retquant.association.harmonisation import Harmonisation
 from retquant.association.study import Study
 from retquant.manifest.formulas import neutral_table
 
@@ -114,6 +115,7 @@ class Associations:
     reruns: pd.DataFrame | None = None  # columns of robustness.COLUMNS
     selection: pd.DataFrame | None = None  # columns of selection.COLUMNS
     levels: pd.DataFrame | None = None  # columns of levels.COLUMNS; empty where no groups were asked for
+    harmonisation: Harmonisation | None = None  # None where nothing was made alike
     closer: CloserLook | None = None  # None where only the table is known
 
     @property

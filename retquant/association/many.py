@@ -116,6 +116,7 @@ def associate_plan(
                 kind=outcome.kind,
                 time=_YEARS if outcome.event_date else outcome.time,
                 entry=outcome.entry,
+                harmonise=plan.harmonise,
                 robust=plan.robust,
                 predicts=plan.prediction,
                 missing=images.missing,

@@ -85,6 +85,7 @@ class AssociationPlan(BaseModel):
     rows: RowRule = RowRule()  # its settings are the plan's own: eyes, visits, near, seed
     modelling: Modelling = Modelling(splines=SPLINES)  # and so are its: model, transform, strata, site, …
     robust: int = Field(default=10, ge=0)  # best biomarkers of each outcome that are analysed again otherwise
+    harmonise: str | None = None  # column of devices or sites between which biomarkers are made alike first
     prediction: bool = True  # cross-validate how well each outcome is predicted
     gate: bool = True  # leave out values of pictures not good enough for them
     families: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # of biomarkers: name -> globs

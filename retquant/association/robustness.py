@@ -36,11 +36,21 @@ Analysis = Callable[[pd.DataFrame, Sequence[str]], pd.DataFrame]
 """Images and names of biomarkers -> their table of associations."""
 
 
-def reruns(images: pd.DataFrame, main: pd.DataFrame, analyse: Analysis, *, most: int) -> pd.DataFrame:
-    """The `most` biomarkers of least p of the table `main`, analysed again in every variant; columns of COLUMNS."""
+def reruns(
+    images: pd.DataFrame,
+    main: pd.DataFrame,
+    analyse: Analysis,
+    *,
+    most: int,
+    others: Sequence[tuple[str, pd.DataFrame]] = (),
+) -> pd.DataFrame:
+    """The `most` biomarkers of least p of the table `main`, analysed again in every variant; columns of COLUMNS.
+
+    `others` are variants that `images` do not tell: the name of each, and its images.
+    """
     best = main[main["p"].notna() & (main["role"] == "biomarker")].head(most).set_index("biomarker")
     rows = []
-    for variant, chosen in variants(images, list(best.index)):
+    for variant, chosen in (*others, *variants(images, list(best.index))):
         try:
             found = analyse(chosen, list(best.index)).set_index("biomarker")
         except AssociationError as error:

@@ -61,6 +61,10 @@ def associate(
     entry: Annotated[
         str | None, typer.Option(help="Column of the times from which people are at risk [default: 0].")
     ] = None,
+    harmonise: Annotated[
+        str | None,
+        typer.Option(help="Column of devices or sites between which biomarkers are made alike first."),
+    ] = None,
     robust: Annotated[
         int, typer.Option(help="Best biomarkers that are analysed again by eye, sex, site, …", min=0)
     ] = 10,
@@ -110,6 +114,7 @@ def associate(
         kind=kind,
         time=time,
         entry=entry,
+        harmonise=harmonise,
         robust=robust,
         predicts=prediction,
         gate=gate,

@@ -22,6 +22,7 @@ from retquant.report.correlation_map import correlation_map
 from retquant.report.dose_figure import dose_figure
 from retquant.report.flow_figure import flow_figure
 from retquant.report.forest import forest
+from retquant.report.harmonisation_figure import HarmonisationFigure, harmonisation_figures
 from retquant.report.levels_grid import levels_grids
 from retquant.report.manhattan import manhattan
 from retquant.report.model_text import effect_name, model_clause, scale_sentences
@@ -29,6 +30,7 @@ from retquant.report.page_templates import page_templates, write_page_file
 from retquant.report.robustness_grid import robustness_grid
 from retquant.report.volcano import volcano
 
+_MOST_PLOTS = 6  # of harmonised biomarkers
 _LARGER = {
     "binary": "higher odds",
     "ordinal": "higher odds",
@@ -68,6 +70,8 @@ def render_page(associations: Associations) -> str:
             forest=forest(table, is_ratio=is_ratio),
             volcano=volcano(table, is_ratio=is_ratio),
             **_closer(associations, table, is_ratio=is_ratio),
+            harmonised=associations.harmonisation,
+            harmonised_plots=_harmonised(associations, table),
             n_tests=associations.n_tests,
             n_found=int((table["q"] < text.SIGNIFICANT).sum()),
             significant=text.SIGNIFICANT,
@@ -103,6 +107,14 @@ def _closer(associations: Associations, table: pd.DataFrame, *, is_ratio: bool) 
         "calibration": calibration_figure(closer.prediction),
         "effective": closer.effective,
     }
+
+
+def _harmonised(associations: Associations, table: pd.DataFrame) -> list[HarmonisationFigure]:
+    """The strongest biomarkers before and after harmonising."""
+    if associations.harmonisation is None:
+        return []
+    best = table.loc[table["p"].notna() & (table["role"] == "biomarker"), "biomarker"]
+    return harmonisation_figures(associations.harmonisation, best.head(_MOST_PLOTS).tolist())
 
 
 def _plain_rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
