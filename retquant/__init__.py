@@ -13,6 +13,7 @@ _HOME = {
     "load_biomarkers": "retquant.tables.reader",
     "associate": "retquant.association",
     "Associations": "retquant.association",
+    "Modelling": "retquant.association",
     "Manifest": "retquant.manifest",
     "read_manifest": "retquant.manifest",
     "RunConfig": "retquant.config",
@@ -26,6 +27,7 @@ __all__ = [
     "BIOMARKERS",
     "Associations",
     "Manifest",
+    "Modelling",
     "RetquantError",
     "RunConfig",
     "associate",
@@ -37,7 +39,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from retquant.association import Associations, associate
+    from retquant.association import Associations, Modelling, associate
     from retquant.biomarkers import BIOMARKERS
     from retquant.config import RunConfig, load_config
     from retquant.errors import RetquantError

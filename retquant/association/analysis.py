@@ -130,6 +130,11 @@ def associate(
             f"{column if column in covariates else time} is both outcome and covariate",
             remedy="leave it out of the covariates",
         )
+    if column in (*modelling.groups, modelling.weights):
+        raise AssociationError(
+            f"{column} is the outcome, and what people are parted or weighted by",
+            remedy="name another column as interaction, strata, site or weights",
+        )
     require_columns(images, covariates, what="covariates")
     if harmonise == column:
         raise AssociationError(
@@ -217,12 +222,13 @@ def associate(
     )
     again = None
     if robust:
+        adjusted = tuple(dict.fromkeys((*covariates, *filter(None, (modelling.interaction,)))))
 
         def analyse(part: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             return associate(
                 part,
                 outcome=outcome,
-                covariates=covariates,
+                covariates=adjusted,
                 biomarkers=names,
                 eyes=eyes,
                 visits=visits,
@@ -270,7 +276,7 @@ def _as_asked(rows: Rows, modelling: Modelling) -> tuple[Rows, list[str]]:
     covariates = rows.covariates.copy()
     for name in modelling.extra_covariates:
         if name == modelling.site:
-            covariates[name] = as_groups(rows.groups[name], what="site")
+            covariates[name] = as_groups(rows.groups[name], what="site", least=1)
         elif name not in covariates.columns:
             covariates[name] = rows.groups[name]
     for name in (name for name in covariates.columns if name not in rows.covariates.columns):

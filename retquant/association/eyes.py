@@ -65,7 +65,7 @@ def analysis_rows(
     biomarkers: Sequence[str],
     rule: RowRule,
     directions: Mapping[str, str] | None = None,
-    groups: Sequence[str] = (),
+    groups: Mapping[str, bool] | None = None,
     weights: str | None = None,
     prefers_eyes: bool = False,
 ) -> Rows:
@@ -75,8 +75,8 @@ def analysis_rows(
     ----------
     directions : mapping, optional
         Biomarker -> which of its ends is bad, for the worse eye.
-    groups : sequence of str
-        Columns of sites, strata or interactions.
+    groups : mapping, optional
+        Column of sites, strata or interactions -> whether it may be a measurement.
     weights : str, optional
         Column of weights.
     prefers_eyes : bool
@@ -129,7 +129,10 @@ def analysis_rows(
         times = pd.DataFrame({"entry": entry, "exit": outcome.exit}).loc[images.index]
         follow = times.groupby(unit, sort=True).mean().to_numpy(dtype=float)
     columns = pd.DataFrame({name: clean(images[name]) for name in covariates}, index=images.index)
-    grouped = pd.DataFrame({name: group_values(images[name]) for name in groups}, index=images.index)
+    grouped = pd.DataFrame(
+        {name: group_values(images[name], may_measure=may) for name, may in (groups or {}).items()},
+        index=images.index,
+    )
     of = "eyes" if per_eye else "people"
     told = []
     for table in (columns, grouped):

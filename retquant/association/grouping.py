@@ -12,29 +12,26 @@ MOST_GROUPS = 30  # of one column; beyond it, it is an identifier or a measureme
 _FEW = 6  # different numbers that are still groups and no measurement
 
 
-def group_values(column: pd.Series) -> pd.Series:
-    """Numbers where a column has more than a few different ones, else texts; missing as NaN or None."""
+def group_values(column: pd.Series, *, may_measure: bool = False) -> pd.Series:
+    """Texts, None where missing; numbers where a column may be a measurement and has more than a few different ones."""
     values = clean(column)
     if pd.api.types.is_numeric_dtype(values):
-        if values.nunique() > _FEW:
+        if may_measure and values.nunique() > _FEW:
             return values
         values = values.map(lambda number: f"{number:g}", na_action="ignore")
     return values.astype(object).where(values.notna(), None)
 
 
-def as_groups(values: pd.Series, *, what: str) -> np.ndarray:
-    """(n,) texts, None where missing, of a column that must part people into a few groups.
+def as_groups(values: pd.Series, *, what: str, least: int = 2) -> np.ndarray:
+    """(n,) texts, None where missing, of a column that must part people into `least` to MOST_GROUPS groups.
 
     Raises
     ------
     AssociationError
-        It has one group or too many.
+        It has too few groups or too many.
     """
-    if pd.api.types.is_numeric_dtype(values):  # sites by number
-        values = values.map(lambda number: f"{number:g}", na_action="ignore")
-        values = values.astype(object).where(values.notna(), None)
     count = values.nunique()
-    if not 2 <= count <= MOST_GROUPS:
+    if not least <= count <= MOST_GROUPS:
         raise AssociationError(
             f"it has {count} different value{'s' if count != 1 else ''} among {len(values)} rows",
             where=f"{what} {values.name}",

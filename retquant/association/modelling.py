@@ -76,16 +76,8 @@ class Modelling:
 
     @property
     def alone(self) -> Modelling:
-        """The same model without what is asked beside the effect, for analyses of parts that may lack a group."""
-        site = self.site if self.site_as == "fixed" else None
-        return replace(
-            self,
-            interaction=None,
-            strata=None,
-            splines=0,
-            site=site,
-            site_as="fixed" if site is None else self.site_as,
-        )
+        """The same model without what is asked beside the effect, for analyses of parts; sites are indicators."""
+        return replace(self, interaction=None, strata=None, splines=0, site_as="fixed")
 
     @property
     def prefers_eyes(self) -> bool:
@@ -93,9 +85,10 @@ class Modelling:
         return self.model != "auto" or self.response == "biomarker"
 
     @property
-    def groups(self) -> tuple[str, ...]:
-        """Columns that part people, each once."""
-        return tuple(dict.fromkeys(filter(None, (self.interaction, self.strata, self.site))))
+    def groups(self) -> dict[str, bool]:
+        """Columns that part people, and whether each may be a measurement: what interacts may, a site may not."""
+        columns = {self.interaction: True, self.strata: False, self.site: False}
+        return {name: may for name, may in columns.items() if name is not None}
 
     @property
     def extra_covariates(self) -> tuple[str, ...]:

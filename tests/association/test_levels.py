@@ -212,6 +212,34 @@ def test_a_site_without_an_estimate_is_named_and_the_others_go_on(images: pd.Dat
     assert analysed(one, "ill", site="centre", site_as="meta").table["reason"][0] == "too_few_sites"
 
 
+def test_a_site_that_differs_within_a_person_is_unknown_and_not_a_site_between(images: pd.DataFrame) -> None:
+    moved = images.assign(centre=images["centre"].astype(int))
+    moved.loc[0, "centre"] = 5 - moved.loc[0, "centre"]
+    moved.attrs = dict(images.attrs)
+    found = analysed(moved, "pressure", site="centre", site_as="meta")
+    assert set(found.levels["level"]) == {"1", "2", "3", FIXED, RANDOM}
+    assert "centre differs within 1 people and was taken as unknown for them." in found.study.warnings
+
+
+def test_reruns_keep_the_adjustment_and_leave_out_what_is_asked_beside_it(images: pd.DataFrame) -> None:
+    asked = Modelling(interaction="sex", site="centre", site_as="meta", strata="sex", splines=3)
+    found = associate(images, outcome="pressure", biomarkers=[CALIBRE], modelling=asked, robust=1)
+    right = found.reruns.set_index("variant").loc["right eyes"]
+    part = images[images["eye"] == "OD"]
+    part.attrs = dict(images.attrs)
+    plain = Modelling(site="centre")
+    alone = associate(
+        part, outcome="pressure", covariates=["sex"], biomarkers=[CALIBRE], modelling=plain
+    ).table.iloc[0]
+    assert right["p"] == pytest.approx(alone["p"], rel=1e-9)
+    assert found.reruns.set_index("variant").loc["sex male", "n_people"] > 100
+
+
+def test_an_outcome_cannot_part_people(images: pd.DataFrame) -> None:
+    with pytest.raises(AssociationError, match="ill is the outcome, and what people are parted"):
+        analysed(images, "ill", strata="ill")
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [
