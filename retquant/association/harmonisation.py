@@ -113,6 +113,7 @@ def harmonise(
                 }
             )
     images[list(biomarkers)] = after
+    images = images.copy()  # in one piece again
     images.attrs = attributes
     result = Harmonisation(
         column=column,

@@ -14,23 +14,27 @@ import pandas as pd
 
 import retquant
 from retquant.association.associations import COLUMNS, RATIOS, Associations
-from retquant.association.models import FEWEST_EVENTS, REFUSALS
+from retquant.association.models import REFUSALS
 from retquant.association.selection import told
 from retquant.report import text
 from retquant.report.calibration import calibration_figure
+from retquant.report.citations import references_of
 from retquant.report.correlation_map import correlation_map
+from retquant.report.definitions import definition_entries
 from retquant.report.dose_figure import dose_figure
 from retquant.report.flow_figure import flow_figure
 from retquant.report.forest import forest
 from retquant.report.harmonisation_figure import HarmonisationFigure, harmonisation_figures
 from retquant.report.levels_grid import levels_grids
 from retquant.report.manhattan import manhattan
-from retquant.report.model_text import effect_name, model_clause, scale_sentences
+from retquant.report.methods import methods
+from retquant.report.model_text import effect_name
 from retquant.report.page_templates import page_templates, write_page_file
 from retquant.report.robustness_grid import robustness_grid
 from retquant.report.volcano import volcano
 
 _MOST_PLOTS = 6  # of harmonised biomarkers
+_BROAD = 100  # tests from which the page speaks of families
 _LARGER = {
     "binary": "higher odds",
     "ordinal": "higher odds",
@@ -49,6 +53,7 @@ def render_page(associations: Associations) -> str:
     """The page as HTML."""
     study, table = associations.study, _plain(associations.table)
     is_ratio = study.kind in RATIOS and study.response == "outcome"
+    paragraph = methods(associations)
     larger = _LARGER[study.kind] if study.response == "outcome" else "larger biomarker"
     return (
         page_templates()
@@ -80,7 +85,14 @@ def render_page(associations: Associations) -> str:
             selection=told(associations.selection) if associations.selection is not None else (),
             refused=table[table["reason"].notna()].to_dict("records"),
             refusals=REFUSALS,
-            methods=methods(associations),
+            methods=paragraph,
+            references=references_of(paragraph),
+            entries=definition_entries(
+                table["biomarker"],
+                associations.definitions,
+                dict(zip(table["biomarker"], table["unit"], strict=True)),
+            ),
+            is_broad=associations.n_tests > _BROAD,
             versions=associations.versions,
             version=retquant.__version__,
             written=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
@@ -122,23 +134,6 @@ def _plain_rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
-def methods(associations: Associations) -> str:
-    """A methods paragraph with versions, ready to paste."""
-    study, versions = associations.study, associations.versions
-    few = f" Biomarkers with fewer than {FEWEST_EVENTS} people with, or without, the outcome were not tested."
-    adjusted = f", adjusted for {_and(study.covariates)}" if study.covariates else " without covariates"
-    return (
-        f"Retinal biomarkers were measured with retquant {versions.get('retquant', retquant.__version__)}. Each "
-        f"was related to {study.outcome} ({study.coding}) by {model_clause(study)}{adjusted}. "
-        f"{study.eye_rule} {study.visit_rule} {scale_sentences(study)} "
-        "People without the biomarker or a covariate were left out of that "
-        f"biomarker's model (complete cases).{few if study.kind in ('binary', 'survival') else ''} False discovery "
-        f"rates over {associations.n_tests} tests follow Benjamini and Hochberg (1995); values derived from another "
-        "biomarker and measures of picture quality are reported without one. Computed with statsmodels "
-        f"{versions.get('statsmodels', '')}, Python {versions.get('python', '')}."
-    )
-
-
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """The table with None for every missing text and float for every number, as the figures expect."""
     table = table.copy()
@@ -166,7 +161,3 @@ def _missing(associations: Associations, table: pd.DataFrame) -> list[dict[str, 
         if row["n_people"] < people
     ]
     return sorted(rows, key=lambda row: -row["people"])
-
-
-def _and(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
