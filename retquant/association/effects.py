@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from retquant.association.modelling import Modelling
 from retquant.association.models import Estimate, refused
 from retquant.association.multiplicity import false_discovery_rates
 from retquant.association.pairs import deviation_over_people, pair_of
-from retquant.association.screening import is_large, screen
+from retquant.association.screening import has_engine, is_large, screen
 from retquant.association.sensitivity import DETECTABLE, e_value, e_value_of_interval
 
 REFIT = 50  # biomarkers of least p that are fitted exactly in a large study
@@ -55,25 +55,19 @@ def estimate_all(
         if pattern.tobytes() not in designs:
             designs[pattern.tobytes()] = build_design(terms, pattern)
     design_of = {name: designs[pattern.tobytes()] for name, pattern in usable.items()}
-    fast: dict[str, Estimate] = {}
-    notes: list[str] = []
-    if is_large(rows, len(tested), kind, modelling):
-        fast = screen(rows, list(design_of), design_of, kind=kind, modelling=modelling)
-        best = sorted(fast, key=lambda name: fast[name].p)[:refit]
-        notes.append(
-            f"{len(fast)} biomarkers were screened by a fast engine; the {len(best)} of least p were fitted exactly."
-        )
-        fast = {name: found for name, found in fast.items() if name not in set(best)}
+    fits, notes = _first_pass(rows, terms, design_of, kind=kind, modelling=modelling, refit=refit)
     records: list[dict[str, Any]] = []
     levels: dict[str, list[Level]] = {}
     dropped: Counter[str] = Counter()  # term -> biomarkers with an estimate that it was dropped for
     for biomarker in tested:
         design = design_of[biomarker.name]
-        fits = _fits(biomarker, rows, terms, design, fast.get(biomarker.name), kind=kind, modelling=modelling)
-        records.append(
-            _record(biomarker, rows, design, fits, outcome=outcome, kind=kind, modelling=modelling)
+        found = fits.get(biomarker.name) or _fits(
+            biomarker.name, rows, terms, design, kind=kind, modelling=modelling
         )
-        levels[biomarker.name] = fits.levels
+        records.append(
+            _record(biomarker, rows, design, found, outcome=outcome, kind=kind, modelling=modelling)
+        )
+        levels[biomarker.name] = found.levels
         if np.isfinite(records[-1]["p"]):
             dropped.update(design.dropped)
     table = pd.DataFrame.from_records(records)
@@ -91,22 +85,56 @@ def _dropping(term: str, biomarkers: int, *, estimated: int) -> str:
     return f"The term {term} was constant or collinear and was dropped{where}."
 
 
-def _fits(
-    biomarker: Tested,
+def _first_pass(
     rows: Rows,
     terms: Terms,
-    design: Design,
-    screened: Estimate | None,
+    designs: Mapping[str, Design],
     *,
     kind: str,
     modelling: Modelling,
+    refit: int,
+) -> tuple[dict[str, CloserFits], list[str]]:
+    """In a large study what is known of all biomarkers but the `refit` of least p, and the note that says so.
+
+    By fast engines where there are any for the model; else by exact fits without what is asked beside the effect.
+    """
+    if not is_large(rows, len(designs)):
+        return {}, []
+    if has_engine(rows, kind, modelling):
+        screened = screen(rows, list(designs), designs, kind=kind, modelling=modelling)
+        fits = {
+            name: CloserFits(found=found, deviation=_deviation(name, rows, designs[name]))
+            for name, found in screened.items()
+        }
+        how = (
+            f"{len(fits)} biomarkers were screened by a fast engine; the {{}} of least p were fitted exactly."
+        )
+    else:
+        plain = replace(modelling, interaction=None, strata=None, splines=0)
+        if plain == modelling:
+            return {}, []
+        fits = {
+            name: _fits(name, rows, terms, design, kind=kind, modelling=plain)
+            for name, design in designs.items()
+        }
+        how = "Curves and levels are those of the {} biomarkers of least p."
+    known = [name for name in fits if np.isfinite(fits[name].found.p)]
+    best = sorted(known, key=lambda name: fits[name].found.p)[:refit]
+    return {name: found for name, found in fits.items() if name not in set(best)}, [how.format(len(best))]
+
+
+def _deviation(name: str, rows: Rows, design: Design) -> float:
+    values = rows.biomarkers[name].to_numpy(dtype=float)[design.rows]
+    return deviation_over_people(values, rows.person[design.rows])
+
+
+def _fits(
+    name: str, rows: Rows, terms: Terms, design: Design, *, kind: str, modelling: Modelling
 ) -> CloserFits:
-    values = rows.biomarkers[biomarker.name].to_numpy(dtype=float)[design.rows]
-    deviation = deviation_over_people(values, rows.person[design.rows])
-    if biomarker.name in rows.refused:
-        return CloserFits(found=refused(rows.refused[biomarker.name]), deviation=deviation)
-    if screened is not None:
-        return CloserFits(found=screened, deviation=deviation)
+    values = rows.biomarkers[name].to_numpy(dtype=float)[design.rows]
+    deviation = _deviation(name, rows, design)
+    if name in rows.refused:
+        return CloserFits(found=refused(rows.refused[name]), deviation=deviation)
     pair = pair_of(values, rows, design, deviation, kind=kind, modelling=modelling)
     if isinstance(pair, Estimate):
         return CloserFits(found=pair, deviation=deviation)

@@ -115,7 +115,7 @@ class Modelling:
         for asked, kinds, where, remedy in refusals:
             if asked and kind not in kinds:
                 raise AssociationError(
-                    f"it is there for outcomes that are {' or '.join(kinds)}, and this one is {kind}",
+                    f"it is there for outcomes that are {_or(kinds)}, and this one is {kind}",
                     where=where,
                     remedy=remedy,
                 )
@@ -140,3 +140,7 @@ class Modelling:
                 where="model=mixed",
                 remedy="use model=gee, or response=biomarker: the biomarker of each eye by the person's outcome",
             )
+
+
+def _or(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -26,11 +26,15 @@ _SMALL = 3_000_000  # rows times biomarkers that are fitted exactly without a sc
 _FAST = ("continuous", "binary", "survival")
 
 
-def is_large(rows: Rows, biomarkers: int, kind: str, modelling: Modelling) -> bool:
-    """Whether a study is so large that a screen comes first; weights, and sites other than fixed, have no engine."""
+def is_large(rows: Rows, biomarkers: int) -> bool:
+    """Whether a study is so large that a first pass goes before all that is asked of a pair."""
+    return len(rows.outcome) * biomarkers > _SMALL
+
+
+def has_engine(rows: Rows, kind: str, modelling: Modelling) -> bool:
+    """Whether a fast engine fits such a model; weights, and sites other than fixed, have none."""
     is_fast = kind in _FAST or modelling.response == "biomarker"
-    has_engine = rows.weights is None and (modelling.site is None or modelling.site_as == "fixed")
-    return is_fast and has_engine and len(rows.outcome) * biomarkers > _SMALL
+    return is_fast and rows.weights is None and (modelling.site is None or modelling.site_as == "fixed")
 
 
 def screen(

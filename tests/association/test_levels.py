@@ -235,6 +235,21 @@ def test_reruns_keep_the_adjustment_and_leave_out_what_is_asked_beside_it(images
     assert found.reruns.set_index("variant").loc["sex male", "n_people"] > 100
 
 
+def test_of_a_large_study_without_a_fast_engine_the_best_alone_have_curves_and_levels(
+    images: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Modelling(site="centre", site_as="meta", strata="sex", splines=3)
+    exact = associate(images, outcome="pressure", modelling=asked)
+    monkeypatch.setattr("retquant.association.screening._SMALL", 10)
+    found = associate(images, outcome="pressure", modelling=asked, refit=1)
+    for name in ("effect", "p", "p_sites", "i2_sites"):
+        assert found.table[name].tolist() == exact.table[name].tolist()
+    for name in ("p_nonlinear", "p_strata"):
+        assert found.table[name].notna().tolist() == [True, False]
+    assert "Curves and levels are those of the 1 biomarkers of least p." in found.study.notes
+    assert found.levels.groupby("by").size().to_dict() == {"site": 10, "strata": 2}
+
+
 def test_an_outcome_cannot_part_people(images: pd.DataFrame) -> None:
     with pytest.raises(AssociationError, match="ill is the outcome, and what people are parted"):
         analysed(images, "ill", strata="ill")

@@ -102,9 +102,7 @@ def test_models_are_those_of_the_plan_but_for_what_an_outcome_says(tmp_path: Pat
         "ill": "GEE, logistic, exchangeable",
     }
     assert found.table.groupby("outcome")["transform"].first().to_dict() == {"grade": "none", "ill": "rank"}
-    assert (
-        "outcomes that are continuous or binary or count, and this one is survival" in found.refused["died"]
-    )
+    assert "outcomes that are continuous, binary or count, and this one is survival" in found.refused["died"]
     found.write_tables(tmp_path)
     levels = pd.read_csv(tmp_path / "levels.csv")
     assert set(levels["outcome"]) == {"ill", "grade"}
