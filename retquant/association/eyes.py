@@ -117,6 +117,7 @@ def analysis_rows(
     eye = [images[name] for name in ("_person", *visit, "_eye")]
     unit = eye if per_eye else eye[:-1]
     means = images[names].astype(float).groupby(eye, sort=True).mean()
+    means.attrs = {}  # or each column that is taken out brings a copy of all units and definitions
     eyes = means.notna().astype(int)
     refused: dict[str, str] = {}
     if not per_eye:

@@ -29,10 +29,11 @@ def effective_tests(values: pd.DataFrame) -> float:
     """How many independent tests the (n, M) columns amount to, from the eigenvalues of their correlations.
 
     Galwey, Genet Epidemiol 2009;33:559 (smooth, where the count of Li and Ji 2005 jumps by 1 as an eigenvalue passes a
-    whole number). Columns that share too few rows count as uncorrelated.
+    whole number). Columns that share too few rows count as uncorrelated. Fewer rows than columns cannot tell it (n - 1
+    eigenvalues are all that differ from 0, and few people would make tests look few): then all columns count.
     """
     columns = values.loc[:, values.nunique() > 1]
-    if columns.shape[1] <= 1:
+    if columns.shape[1] <= 1 or columns.notna().any(axis=1).sum() < columns.shape[1]:
         return float(columns.shape[1])
     correlation = np.nan_to_num(correlations(columns.to_numpy(dtype=float)))
     np.fill_diagonal(correlation, 1.0)

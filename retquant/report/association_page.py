@@ -105,7 +105,7 @@ def _closer(associations: Associations, table: pd.DataFrame, *, is_ratio: bool) 
     closer = associations.closer
     names = ("who", "table_one", "manhattan", "correlated", "effective", "doses", "flat_doses")
     if closer is None:
-        return dict.fromkeys((*names, "errors", "prediction", "calibration"))
+        return dict.fromkeys((*names, "errors", "has_noise", "prediction", "calibration"))
     drawn = [dose_figure(curve, is_ratio=is_ratio) for curve in closer.doses]
     return {
         "who": flow_figure(closer.flow),
@@ -113,7 +113,11 @@ def _closer(associations: Associations, table: pd.DataFrame, *, is_ratio: bool) 
         "manhattan": manhattan(table, effective=closer.effective, bar=text.SIGNIFICANT),
         "correlated": correlation_map(closer.correlations),
         "doses": [one for one in drawn if one is not None],
-        "flat_doses": [(one.biomarker, one.reason) for one in closer.doses if one.reason],
+        "flat_doses": {
+            reason: [one.biomarker for one in closer.doses if one.reason == reason]
+            for reason in dict.fromkeys(one.reason for one in closer.doses if one.reason)
+        },
+        "has_noise": bool(closer.errors["design"].notna().any()),
         "errors": _plain_rows(closer.errors),
         "prediction": closer.prediction,
         "calibration": calibration_figure(closer.prediction),

@@ -38,6 +38,13 @@ def test_the_effective_number_lies_between_one_and_all() -> None:
     assert effective_tests(pd.DataFrame(random.normal(size=(20_000, 8)))) == pytest.approx(8, abs=0.02)
 
 
+def test_few_people_do_not_make_tests_look_few() -> None:
+    random = np.random.default_rng(7)
+    alike = np.repeat(random.normal(size=(300, 20)), 10, axis=1) + 0.01 * random.normal(size=(300, 200))
+    assert effective_tests(pd.DataFrame(alike)) == pytest.approx(20, abs=2)
+    assert effective_tests(pd.DataFrame(alike[:199])) == 200
+
+
 def test_an_analysis_knows_how_its_best_biomarkers_hang_together() -> None:
     images = two_eyed_cohort(100, seed=1)
     images["pressure"] = images["age"]

@@ -84,7 +84,7 @@ def test_what_has_no_curve_says_why(images: pd.DataFrame) -> None:
     (curve,) = curves(rare, "stroke", covariates=["age"])
     assert curve.reason == "too few events for a curve"
     page = render_page(associate(rare, outcome="stroke", biomarkers=[CALIBRE], robust=1))
-    assert f"{CALIBRE}: no curve, too few events for a curve." in page
+    assert f"No curve of {CALIBRE}: too few events for a curve." in page
 
 
 def test_a_biomarker_that_is_the_response_has_no_curve(images: pd.DataFrame) -> None:
