@@ -25,6 +25,7 @@ from retquant.association.screening import has_engine, is_large, screen
 from retquant.association.sensitivity import DETECTABLE, e_value, e_value_of_interval
 
 REFIT = 50  # biomarkers of least p that are fitted exactly in a large study
+_REFIT_SLOW = 10  # of mixed models and GEE: statsmodels goes through people one by one, 9 s for 50,000
 _IN_UNITS = ("none", "winsor")  # transformations that leave a biomarker its unit
 
 
@@ -119,6 +120,7 @@ def _first_pass(
         }
         how = "Curves and levels are those of the {} biomarkers of least p."
     known = [name for name in fits if np.isfinite(fits[name].found.p)]
+    refit = min(refit, _REFIT_SLOW) if modelling.model in ("mixed", "gee") else refit
     best = sorted(known, key=lambda name: fits[name].found.p)[:refit]
     return {name: found for name, found in fits.items() if name not in set(best)}, [how.format(len(best))]
 
