@@ -11,6 +11,7 @@ from retquant.association.correlation import correlations
 from retquant.association.covariates import Terms
 from retquant.association.dose_response import MOST, DoseResponse, dose_responses
 from retquant.association.eyes import Rows
+from retquant.association.far_values import far_values
 from retquant.association.flow import Step, flow
 from retquant.association.measurement_error import measurement_errors
 from retquant.association.modelling import Modelling
@@ -33,6 +34,7 @@ class CloserLook:
     correlations: pd.DataFrame  # (B, B) of the best biomarkers, least p first
     doses: tuple[DoseResponse, ...]  # of the best biomarkers
     errors: pd.DataFrame  # columns of measurement_error.COLUMNS
+    far: pd.DataFrame  # columns of far_values.COLUMNS, of the best biomarkers
     prediction: Prediction | None  # None where it was not asked for, or the kind of outcome has none
 
 
@@ -80,5 +82,6 @@ def look_closer(
             rows, terms, table, kind=study.kind, modelling=modelling, most=min(most, MOST) if explains else 0
         ),
         errors=measurement_errors(images, rows, terms, table, most=most if is_raw and explains else 0),
+        far=far_values(images, tested[:most]),
         prediction=predict(rows, terms, tested, kind=study.kind) if predicts else None,
     )

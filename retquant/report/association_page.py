@@ -7,8 +7,10 @@ policy keeps it so. All text is escaped by the template engine.
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -30,7 +32,9 @@ from retquant.report.manhattan import manhattan
 from retquant.report.methods import methods
 from retquant.report.model_text import effect_name
 from retquant.report.page_templates import page_templates, write_page_file
+from retquant.report.quantile_plot import quantile_plot
 from retquant.report.robustness_grid import robustness_grid
+from retquant.report.subject_pages import PAGES
 from retquant.report.volcano import volcano
 
 _MOST_PLOTS = 6  # of harmonised biomarkers
@@ -46,11 +50,11 @@ _LARGER = {
 
 def write_page(associations: Associations, path: Path) -> Path:
     """Write the page to `path` (aside first, then renamed)."""
-    return write_page_file(path, render_page(associations))
+    return write_page_file(path, render_page(associations, subjects=_subjects(associations, path)))
 
 
-def render_page(associations: Associations) -> str:
-    """The page as HTML."""
+def render_page(associations: Associations, *, subjects: str = "") -> str:
+    """The page as HTML; `subjects` is the way to the run's page of single images, where there is one."""
     study, table = associations.study, _plain(associations.table)
     is_ratio = study.kind in RATIOS and study.response == "outcome"
     paragraph = methods(associations)
@@ -77,6 +81,9 @@ def render_page(associations: Associations) -> str:
             **_closer(associations, table, is_ratio=is_ratio),
             harmonised=associations.harmonisation,
             harmonised_plots=_harmonised(associations, table),
+            quantiles=quantile_plot(table),
+            far=[] if associations.closer is None else associations.closer.far.to_dict("records"),
+            subjects=subjects,
             n_tests=associations.n_tests,
             n_found=int((table["q"] < text.SIGNIFICANT).sum()),
             significant=text.SIGNIFICANT,
@@ -123,6 +130,14 @@ def _closer(associations: Associations, table: pd.DataFrame, *, is_ratio: bool) 
         "calibration": calibration_figure(closer.prediction),
         "effective": closer.effective,
     }
+
+
+def _subjects(associations: Associations, path: Path) -> str:
+    """The way from the page to the run's page of single images; empty where the run has none."""
+    page = Path(associations.study.source) / PAGES / "subject.html"
+    if not page.is_file():
+        return ""
+    return quote(Path(os.path.relpath(page.resolve(), path.parent.resolve())).as_posix())
 
 
 def _harmonised(associations: Associations, table: pd.DataFrame) -> list[HarmonisationFigure]:

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retquant.tables.outliers import FAR, robust_z
+
 WIDTH, HEIGHT = 240.0, 54.0  # pixels of a histogram
 MOST_BINS = 30
-FAR = 5.0
-"""Robust z beyond which a value is called an outlier: in a normal distribution one in two million is."""
-
 LISTED = 12  # outliers named a column
-_NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
-_LEAST_SPREAD = 1e-3  # of the median: lesser spreads (shares that are 1 but for rounding) make no outliers
 _TAIL = 0.005  # share of values at each end that the outermost bars take together
 
 
@@ -62,12 +59,10 @@ def distribution(values: np.ndarray) -> Distribution | None:
     ordered = np.sort(found)
     centiles = _at(ordered, np.linspace(0, 1, 101))
     median = float(centiles[50])
-    spread = _NORMAL * float(np.median(np.abs(found - median)))
     far = np.zeros(0, np.intp)
     outliers: tuple[Outlier, ...] = ()
-    if spread > 0:
-        spread = max(spread, _LEAST_SPREAD * abs(median))
-        z = (found - median) / spread
+    z = robust_z(found)
+    if z is not None:
         far = np.flatnonzero(np.abs(z) >= FAR)
         far = far[np.argsort(-np.abs(z[far]), kind="stable")]
         outliers = tuple(
@@ -80,7 +75,7 @@ def distribution(values: np.ndarray) -> Distribution | None:
         p95=float(centiles[95]),
         centiles=centiles,
         histogram=_histogram(ordered, median=median, band=(float(centiles[5]), float(centiles[95]))),
-        has_spread=spread > 0,
+        has_spread=z is not None,
         outliers=outliers,
         outlier_rows=rows[far],
     )

@@ -19,13 +19,14 @@ import numpy as np
 import retquant
 from retquant.biomarkers.measurement import REASONS
 from retquant.report.cohort_columns import QUALITY, ShownColumn, by_family, heading
-from retquant.report.cohort_figures import FAR, HEIGHT, WIDTH
+from retquant.report.cohort_figures import HEIGHT, WIDTH
 from retquant.report.cohort_hygiene import ShownHygiene, read_hygiene
 from retquant.report.cohort_images import MEASURED, WAITING, Images, tally
 from retquant.report.cohort_survey import CohortSurvey, survey_cohort
 from retquant.report.page_templates import page_templates
 from retquant.report.subject_pages import LABELS, PAGES, write_subject_data
 from retquant.tables.files import write_file
+from retquant.tables.outliers import FAR
 
 INDEX = "index.html"
 SUBJECT = f"{PAGES}/subject.html"

@@ -135,8 +135,8 @@ def test_a_page_of_three_hundred_biomarkers_is_light_and_works_in_a_browser(
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", script), encoding="utf-8")
     shown, said = rendered(page.as_uri())
     assert said == ""
-    assert "<title>opened true 13 0</title>" in shown
+    assert "<title>opened true 14 0</title>" in shown
     assert "<b onclick" not in shown
-    assert shown.count("<svg") == 5 + 4 + 6 + 1  # flow to correlations, curves, harmonised, calibration
+    assert shown.count("<svg") == 6 + 4 + 6 + 1  # flow to correlations, curves, harmonised, calibration
     table = shown.split('id="results"')[1].split("<tbody>")[1]
     assert "&lt;b onclick" in table.split("</tr>")[0]  # by name "<" comes first

@@ -74,7 +74,7 @@ def test_the_page_shows_forest_volcano_table_and_who_was_analysed(outcome: str, 
     result = associate(cohort(), outcome=outcome, covariates=["age"])
     page = result.report(tmp_path / "page.html").read_text(encoding="utf-8")
     tags = parsed(page)
-    assert tags.count["svg"] == 5  # flow, forest, volcano, families, correlations
+    assert tags.count["svg"] == 6  # flow, forest, volcano, families, quantiles, correlations
     assert tags.count["circle"] == 39  # every estimated biomarker is a dot of the volcano
     assert page.count("<tr>") >= 41
     assert result.headline in page
