@@ -112,6 +112,7 @@ class Associations:
     definitions: Mapping[str, str] = field(default_factory=dict)  # biomarker -> one sentence
     missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # biomarker -> reason -> images
     versions: Mapping[str, str] = field(default_factory=dict)
+    families: int = 1  # of tests, over each of which the false discovery rate is taken
     reruns: pd.DataFrame | None = None  # columns of robustness.COLUMNS
     selection: pd.DataFrame | None = None  # columns of selection.COLUMNS
     levels: pd.DataFrame | None = None  # columns of levels.COLUMNS; empty where no groups were asked for

@@ -170,11 +170,12 @@ def _with_dates(
 
 def _with_rates_of(found: Associations, table: pd.DataFrame, plan: str) -> Associations:
     """The analysis with the plan's false discovery rates, so that every page tells the same."""
-    rows = table[table["outcome"] == found.study.outcome].set_index("biomarker")["q"]
+    own = table[table["outcome"] == found.study.outcome].set_index("biomarker")
     note = f"False discovery rates are controlled within the families of the plan {plan}."
     return replace(
         found,
-        table=found.table.assign(q=found.table["biomarker"].map(rows).astype(float)),
+        table=found.table.assign(q=found.table["biomarker"].map(own["q"]).astype(float)),
+        families=own.loc[own["q"].notna(), "family"].nunique(),
         study=replace(found.study, notes=(*found.study.notes, note)),
     )
 

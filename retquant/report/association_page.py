@@ -99,7 +99,7 @@ def render_page(associations: Associations, *, subjects: str = "") -> str:
                 associations.definitions,
                 dict(zip(table["biomarker"], table["unit"], strict=True)),
             ),
-            is_broad=associations.n_tests > _BROAD,
+            is_broad=associations.n_tests > _BROAD and associations.families == 1,
             versions=associations.versions,
             version=retquant.__version__,
             written=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),

@@ -18,6 +18,7 @@ from retquant.association.multiplicity import effective_tests
 from retquant.association.plan import AssociationPlan, load_plan
 from retquant.cli import app
 from retquant.errors import AssociationError, ConfigError
+from retquant.report.association_page import render_page
 from retquant.report.heat_map import heat_map
 from retquant.report.plan_page import page_name, write_plan_pages
 from retquant.resources import resource_folder
@@ -253,3 +254,22 @@ def test_the_command_asks_for_an_outcome_or_a_plan(tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, ["associate", str(tmp_path)])
     assert isinstance(answer.exception, AssociationError)
     assert "--plan" in str(answer.exception)
+
+
+def test_a_plan_harmonises_every_outcome_and_its_pages_speak_of_families() -> None:
+    images = cohort(200)
+    attributes = images.attrs
+    images["device"] = np.where(images["participant_id"].str[-1] < "5", "old", "new")
+    images["artery_a"] += np.where(images["device"] == "old", 3.0, 0.0)
+    images.attrs = attributes
+    plan = PLAN.model_copy(update={"harmonise": "device", "prediction": False, "robust": 1})
+    done = associate_plan(images, plan)
+    for one in done.analyses:
+        assert one.harmonisation is not None
+        assert one.harmonisation.table["share_after"].max() < 0.01
+        assert one.families == 3
+        assert one.closer is not None
+        assert one.closer.prediction is None
+        page = render_page(one)
+        assert "Harmonised by device" in page
+        assert "q is a hard bar" not in page

@@ -109,3 +109,21 @@ def test_flags_that_do_not_go_together_end_with_what_to_do(run: Path) -> None:
     answer = invoke(run, "--visits", "nearest")
     assert isinstance(answer.exception, AssociationError)
     assert "give both --visits nearest and --near COLUMN" in str(answer.exception)
+
+
+def test_harmonising_is_asked_for_and_prediction_left_out_by_flags(run: Path) -> None:
+    flags = ("--eyes", "both", "--robust", "1", "--out", str(run / "alike"))
+    answer = invoke(run, "--harmonise", "centre", "--no-prediction", *flags)
+    assert answer.exit_code == 0, answer.output
+    page = (run / "alike" / "pressure.html").read_text(encoding="utf-8")
+    assert "Harmonised by centre" in page
+    assert "not harmonised by centre" in page
+    assert "Exploratory" not in page
+    answer = invoke(run, *flags)
+    assert answer.exit_code == 0, answer.output
+    page = (run / "alike" / "pressure.html").read_text(encoding="utf-8")
+    assert "No prediction was tried: 90 people are too few" in page
+    assert "Harmonised by" not in page
+    answer = invoke(run, "--harmonise", "hospital")
+    assert isinstance(answer.exception, AssociationError)
+    assert "there is no column 'hospital'" in str(answer.exception)

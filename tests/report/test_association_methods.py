@@ -121,6 +121,7 @@ def test_a_page_of_three_hundred_biomarkers_is_light_and_works_in_a_browser(
     found: Associations, tmp_path: Path, rendered: Callable[[str], tuple[str, str]]
 ) -> None:
     page = found.report(tmp_path / "page.html")
+    assert "Over 300 tests at once q is a hard bar" in " ".join(page.read_text(encoding="utf-8").split())
     assert page.stat().st_size < 2_500_000  # of the 5 MB that a page may have
     script = """<script>
         document.querySelectorAll('#results th button')[0].click();
