@@ -62,7 +62,8 @@ def fit_gee(sample: Sample, X: np.ndarray, tested: int, per_parameter: float) ->
             fit = GEE(sample.y, X, groups=sample.person, family=family, cov_struct=Exchangeable()).fit()
         except (np.linalg.LinAlgError, ValueError):
             return refused("no_convergence")
-    if not fit.converged or not np.isfinite(fit.bse).all():
+        is_known = fit.converged and np.isfinite(fit.bse).all()  # computed when asked for, with its warnings
+    if not is_known:
         return refused("separation" if sample.kind == "binary" else "no_convergence")
     few = few_events(per_parameter, "odds ratio") if sample.kind == "binary" else ""
     return Fitted.of(f"GEE, {model}, exchangeable", fit, slice(-tested, None), note=few)

@@ -38,7 +38,8 @@ def fit_weighted(sample: Sample, X: np.ndarray, tested: int, per_parameter: floa
                 fit = GLM(sample.y, X, family=family, var_weights=weights).fit(**errors)
         except (np.linalg.LinAlgError, ValueError):
             return refused("no_convergence")
-    if not np.isfinite(fit.bse).all() or not getattr(fit, "converged", True):
+        is_known = getattr(fit, "converged", True) and np.isfinite(fit.bse).all()
+    if not is_known:
         return refused("separation" if sample.kind == "binary" else "no_convergence")
     if sample.kind == "binary" and not 1e-9 < fit.mu.min() <= fit.mu.max() < 1 - 1e-9:
         return refused("separation")
