@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,13 +11,13 @@ from retquant.association.outcome import Outcome
 from retquant.association.people import UNKNOWN_EYE, VISITS, exclusion
 from retquant.association.study import Exclusion
 from retquant.errors import AssociationError
+from retquant.tables.eyes import WORSE_END, drawn
 
 POLICIES = ("auto", "mean", "worse", "right", "left", "random", "both")
 SAME_AS: Mapping[str, str] = {"person": "mean", "eye": "both"}
 """Other names of policies."""
 
 _SIDES = {"right": "OD", "left": "OS"}
-_WORSE = {"higher_is_worse": "max", "higher_is_better": "min"}
 _FEW_DISCORDANT = 0.02  # of the people with two eyes; so few look like slips of the labels
 
 
@@ -85,10 +84,7 @@ def one_eye(images: pd.DataFrame, rule: RowRule) -> tuple[pd.DataFrame, list[Exc
         chosen = images["_eye"] == _SIDES[rule.policy]
         what = f"images of other than {rule.policy} eyes"
     elif rule.policy == "random":
-        drawn = (images["_person"].astype(str) + images["_eye"].astype(str)).map(
-            lambda text: hashlib.sha256(f"{rule.seed} {text}".encode()).hexdigest()
-        )
-        chosen = drawn == drawn.groupby(images["_person"]).transform("min")
+        chosen = drawn(images["_person"], images["_eye"], seed=rule.seed)
         what = "images of eyes that were not drawn"
     else:
         return images, []
@@ -126,8 +122,12 @@ def is_by_eye(
             remedy="use eyes=both (or auto): one row an eye, clustered by person",
         )
     if policy in _SIDES or policy == "random":
-        drawn = f"one eye of each, drawn at random (seed {rule.seed})"
-        return False, f"One row a person: {drawn if policy == 'random' else f'the {policy} eye'}.", []
+        which = (
+            f"one eye of each, drawn at random (seed {rule.seed})"
+            if policy == "random"
+            else f"the {policy} eye"
+        )
+        return False, f"One row a person: {which}.", []
     if policy == "worse":
         return False, "One row a person: of each biomarker the worse of the eyes it could be measured in.", []
     if not discordant and policy != "both":
@@ -176,7 +176,7 @@ def brought_together(
     if policy != "worse":
         return groups.mean(), {}
     extremes = {"min": groups.min(), "max": groups.max()}
-    known = {name: _WORSE[how] for name, how in directions.items() if how in _WORSE}
+    known = {name: WORSE_END[how] for name, how in directions.items() if how in WORSE_END}
     if not known.keys() & set(per_eye.columns):
         raise AssociationError(
             "of none of the biomarkers one end is known to be bad, so there is no worse eye",

@@ -10,7 +10,7 @@ import pandas as pd
 from retquant.errors import OutputError
 
 _OF_AN_IMAGE = ("image_id", "eye", "acquired_at", "device", "primary")
-_WORSE = {"higher_is_worse": "max", "higher_is_better": "min"}
+WORSE_END = {"higher_is_worse": "max", "higher_is_better": "min"}
 """Direction of a biomarker -> the extreme that the worse eye has."""
 
 
@@ -30,7 +30,7 @@ def one_row_a_person(
     _require(table, "eye", eyes)
     person = ["participant_id", *(["visit"] if "visit" in table and table["visit"].notna().any() else [])]
     table = _chosen_eyes(table, eyes)
-    kept = [name for name in biomarkers if eyes != "worse" or directions.get(name, "") in _WORSE]
+    kept = [name for name in biomarkers if eyes != "worse" or directions.get(name, "") in WORSE_END]
     by_eye = table.groupby([*person, "eye"], dropna=False, sort=True)
     values = by_eye[kept].mean()
     by_person = values.groupby(level=person, dropna=False, sort=True)
@@ -55,22 +55,24 @@ def _chosen_eyes(table: pd.DataFrame, eyes: str) -> pd.DataFrame:
     if eyes == "right":
         return table[table["eye"] == "OD"]
     if eyes == "random":
-        ranks = (table["participant_id"].astype(str) + table["eye"].astype(str)).map(_draw)
-        first = ranks.groupby(table["participant_id"]).transform("min")
-        return table[ranks == first]
+        return table[drawn(table["participant_id"], table["eye"])]
     return table
 
 
-def _draw(text: str) -> str:
-    """A number that looks random and is the same for a person's eye, whoever else is in the table."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def drawn(person: pd.Series, eye: pd.Series, *, seed: int = 0) -> pd.Series:
+    """(n,) bool: rows of the one eye of each person that is drawn, the same whoever else is in the table."""
+    salt = f"{seed} " if seed else ""
+    ranks = (person.astype(str) + eye.astype(str)).map(
+        lambda text: hashlib.sha256(f"{salt}{text}".encode()).hexdigest()[:16]
+    )
+    return ranks == ranks.groupby(person).transform("min")
 
 
 def _worse(
     by_person: pd.api.typing.DataFrameGroupBy, names: Sequence[str], directions: Mapping[str, str]
 ) -> pd.DataFrame:
     extremes = {how: getattr(by_person, how)() for how in ("min", "max")}
-    return pd.DataFrame({name: extremes[_WORSE[directions[name]]][name] for name in names})
+    return pd.DataFrame({name: extremes[WORSE_END[directions[name]]][name] for name in names})
 
 
 def _common_labels(table: pd.DataFrame, person: Sequence[str], names: Sequence[str]) -> pd.DataFrame:

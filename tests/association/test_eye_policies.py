@@ -10,6 +10,7 @@ from simulated_cohorts import CALIBRE, DENSITY, UNITS, two_eyed_cohort
 
 from retquant.association import Associations, Modelling, associate
 from retquant.errors import AssociationError
+from retquant.tables.eyes import one_row_a_person
 
 PEOPLE = 80
 
@@ -83,6 +84,15 @@ def test_an_eye_at_random_is_the_same_by_the_same_seed_and_has_something_measure
     ]  # fmt: skip
     left = [sum(int(name[1:]) % 2 == 0 for name in ids) for ids in shares]
     assert all(70 < count < 130 for count in left)  # 100 +- 4 standard deviations
+
+
+@pytest.mark.parametrize("eyes", ["random", "worse", "mean", "right"])
+def test_the_rows_are_those_that_load_biomarkers_would_give(images: pd.DataFrame, eyes: str) -> None:
+    images[CALIBRE] = images[CALIBRE].fillna(120.0)
+    table = one_row_a_person(images, biomarkers=[CALIBRE], eyes=eyes, directions=images.attrs["directions"])
+    effect, _ = by_hand(table.set_index("participant_id")[CALIBRE], images)
+    found = associate(images, outcome="pressure", eyes=eyes, biomarkers=[CALIBRE])
+    assert row(found)["effect"] == pytest.approx(effect, rel=1e-9)
 
 
 def test_an_outcome_of_the_eye_can_be_that_of_one_eye_but_not_of_their_mean(images: pd.DataFrame) -> None:
