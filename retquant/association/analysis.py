@@ -216,6 +216,7 @@ def associate(
         study=study,
         found=found,
         images=joined,
+        rule=rule,
         modelling=modelling,
         most=robust,
         predicts=predicts,

@@ -10,6 +10,7 @@ import pandas as pd
 from retquant.association.correlation import correlations
 from retquant.association.covariates import Terms
 from retquant.association.dose_response import MOST, DoseResponse, dose_responses
+from retquant.association.eye_rules import RowRule
 from retquant.association.eyes import Rows
 from retquant.association.far_values import far_values
 from retquant.association.flow import Step, flow
@@ -46,6 +47,7 @@ def look_closer(
     study: Study,
     found: Results,
     images: pd.DataFrame,
+    rule: RowRule,
     modelling: Modelling,
     most: int,
     predicts: bool,
@@ -62,6 +64,8 @@ def look_closer(
         What the analysis began with.
     images : DataFrame
         Those of the study, a row an image, with participant_id and eye where they are known.
+    rule : RowRule
+        Which eyes and visits are rows.
     modelling : Modelling
         How each pair was modelled. Where the biomarker is the response it has no curve, and noise costs it no effect.
     most : int
@@ -72,16 +76,27 @@ def look_closer(
     tested = table.loc[(table["role"] == "biomarker") & table["p"].notna(), "biomarker"].tolist()
     best = tested[:CORRELATED]
     values = rows.biomarkers[best].to_numpy(dtype=float) if best else np.empty((len(rows.outcome), 0))
-    explains, is_raw = modelling.response == "outcome", modelling.transform == "none"
+    curves = min(most, MOST) if modelling.response == "outcome" else 0
     return CloserLook(
         flow=flow(rows, terms, table, found=found, exclusions=study.exclusions),
         table_one=table_one(rows, rows.covariates, kind=study.kind, outcome=study.outcome),
         effective=effective_tests(rows.biomarkers[tested]) if tested else 0.0,
         correlations=pd.DataFrame(correlations(values), index=best, columns=best),
-        doses=dose_responses(
-            rows, terms, table, kind=study.kind, modelling=modelling, most=min(most, MOST) if explains else 0
+        doses=dose_responses(rows, terms, table, kind=study.kind, modelling=modelling, most=curves),
+        errors=measurement_errors(
+            images, rows, terms, table, most=most, refusal=_no_correction(rule, modelling)
         ),
-        errors=measurement_errors(images, rows, terms, table, most=most if is_raw and explains else 0),
         far=far_values(images, tested[:most]),
         prediction=predict(rows, terms, tested, kind=study.kind) if predicts else None,
     )
+
+
+def _no_correction(rule: RowRule, modelling: Modelling) -> str:
+    """Why the analysed values allow no correction for noise; empty where they do."""
+    if modelling.response == "biomarker":
+        return "noise of a biomarker that is explained makes estimates less sure, and no smaller"
+    if modelling.transform != "none":
+        return "the noise of transformed values is not that of the measurements"
+    if rule.policy == "worse":
+        return "the worse of two eyes is no mean of measurements"
+    return ""

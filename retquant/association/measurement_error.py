@@ -84,14 +84,17 @@ def left_of_effect(noise: Noise, variance: float, *, freedom: int) -> tuple[floa
 
 
 def measurement_errors(
-    images: pd.DataFrame, rows: Rows, terms: Terms, table: pd.DataFrame, *, most: int
+    images: pd.DataFrame, rows: Rows, terms: Terms, table: pd.DataFrame, *, most: int, refusal: str = ""
 ) -> pd.DataFrame:
     """Reliability and corrected effect of the `most` biomarkers of least p of `table`; columns of COLUMNS.
 
     `images` are those of the study, a row an image. Repeat pictures are preferred to the two eyes, whose true
-    difference would count as noise.
+    difference would count as noise. With `refusal`, why the values of this analysis allow no correction, there is none.
     """
     best = table[table["p"].notna() & (table["role"] == "biomarker")].head(most)
+    if refusal:
+        told = best[["biomarker", "effect"]].assign(reason=refusal)
+        return told.reindex(columns=list(COLUMNS)).reset_index(drop=True)
     names = best["biomarker"].tolist()
     designs = [repeats(images, names), two_eyes(images, names)] if names else []
     records = [_record(row, place, designs, rows, terms) for place, row in enumerate(best.to_dict("records"))]

@@ -9,8 +9,11 @@ import pytest
 from retquant.association import analysis, associate
 from retquant.association.closer_look import CloserLook
 from retquant.association.measurement_error import COLUMNS, Noise, left_of_effect, noise_of
+from retquant.association.modelling import Modelling
+from retquant.report.association_page import render_page
 
 NOISE = 1.2  # standard deviation of one picture's noise
+DIRECTED = "vessel_area_density_fov"  # of whose eyes one is the worse
 SLOPE = 0.5  # of the outcome on the true value
 
 
@@ -102,3 +105,28 @@ def test_without_second_eyes_the_table_says_why_there_is_none() -> None:
     _, error = corrected(one_eyed)
     assert list(error.index) == list(COLUMNS)
     assert error["reason"] == "fewer than 30 pairs of measurements"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"eyes": "worse"}, "the worse of two eyes is no mean"),
+        ({"modelling": Modelling(transform="rank")}, "the noise of transformed values"),
+        ({"modelling": Modelling(response="biomarker")}, "less sure, and no smaller"),
+    ],
+)
+def test_values_that_are_no_means_of_measurements_are_not_corrected(options: dict, reason: str) -> None:
+    images = cohort(200)
+    images = images.rename(columns={"calibre": DIRECTED})
+    images.attrs["units"] = {DIRECTED: "1"}
+    found = associate(images, outcome="pressure", robust=1, **{**options, "biomarkers": [DIRECTED]})
+    assert found.closer is not None
+    assert reason in found.closer.errors["reason"].iloc[0]
+    page = render_page(found)
+    assert f"Effects are not corrected for noise: {found.closer.errors['reason'].iloc[0]}." in page
+
+
+def test_one_eye_of_a_person_is_one_measurement() -> None:
+    _, error = corrected(cohort(4000), eyes="right")
+    assert error["left"] == pytest.approx(1 / (1 + NOISE**2), rel=0.06)
+    assert error["reason"] is None
