@@ -158,6 +158,22 @@ def test_hostile_names_stay_text_on_every_page(found, tmp_path: Path) -> None:
     assert page_name("index") != "index.html"
 
 
+def test_where_biomarkers_are_explained_the_pages_speak_of_differences(tmp_path: Path) -> None:
+    plan = AssociationPlan.model_validate(
+        {
+            "name": "toy",
+            "robust": 0,
+            "response": "biomarker",
+            "model": "mixed",
+            "outcomes": [{"column": "ill"}],
+        }
+    )
+    explained = associate_plan(cohort(), plan)
+    assert set(explained.table["model"]) == {"mixed, random intercept of person"}
+    for page in (write_plan_pages(explained, tmp_path), tmp_path / "ill.html"):
+        assert "odds ratio" not in page.read_text(encoding="utf-8")
+
+
 def test_the_tables_are_read_back_and_no_cell_is_a_formula(found, tmp_path: Path) -> None:
     from dataclasses import replace
 
