@@ -123,7 +123,7 @@ def associate(
     folder.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^\w.=-]+", "_", outcome)  # an outcome may hold anything, a file name may not
     table = found.to_parquet(folder / f"{stem}.parquet")
-    found.write_levels(folder / f"{stem}.levels.csv")
+    levels = found.write_levels(folder / f"{stem}.levels.csv")
     page = found.report(folder / f"{stem}.html")
     if as_json:
         say_json(found.table.to_dict(orient="records"))
@@ -131,7 +131,7 @@ def associate(
     typer.echo(found.headline)
     for line in found.top(10):
         typer.echo(f"  {line}")
-    typer.echo(f"Table  {table}\nPage   {page}")
+    typer.echo(f"Table  {table}\n" + (f"Levels {levels}\n" if levels else "") + f"Page   {page}")
 
 
 def _by_plan(results: Path, path: Path, labels: Path | None, out: Path | None, as_json: bool) -> None:

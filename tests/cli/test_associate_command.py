@@ -76,6 +76,7 @@ def test_rows_models_and_groups_are_asked_for_by_flags(run: Path) -> None:
         *("--site", "centre", "--site-as", "meta", "--splines", "4", "--robust", "0"),
     )
     assert answer.exit_code == 0, answer.output
+    assert "Levels " in answer.output
     table = pd.read_parquet(run / "associations" / "pressure.parquet").set_index("biomarker")
     assert table.loc["angle", "reason"] == "no_direction"
     row = table.loc["density"]
