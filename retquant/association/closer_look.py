@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from retquant.association.characteristics import characteristics
 from retquant.association.correlation import correlations
 from retquant.association.covariates import Terms
 from retquant.association.dose_response import MOST, DoseResponse, dose_responses
@@ -79,7 +80,12 @@ def look_closer(
     curves = min(most, MOST) if modelling.response == "outcome" else 0
     return CloserLook(
         flow=flow(rows, terms, table, found=found, exclusions=study.exclusions),
-        table_one=table_one(rows, rows.covariates, kind=study.kind, outcome=study.outcome),
+        table_one=table_one(
+            rows,
+            characteristics(images, rows, rule, leave_out=(study.outcome, study.outcome.partition("=")[0])),
+            kind=study.kind,
+            outcome=study.outcome,
+        ),
         effective=effective_tests(rows.biomarkers[tested]) if tested else 0.0,
         correlations=pd.DataFrame(correlations(values), index=best, columns=best),
         doses=dose_responses(rows, terms, table, kind=study.kind, modelling=modelling, most=curves),

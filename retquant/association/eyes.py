@@ -137,7 +137,7 @@ def analysis_rows(
     of = "eyes" if per_eye else "people"
     told = []
     for table in (columns, grouped):
-        common, differing = _common(table, unit)
+        common, differing = common_values(table, unit)
         told.append(common.loc[means.index])
         warnings += [
             f"{name} differs within {count} {of} and was taken as unknown for them."
@@ -163,7 +163,7 @@ def analysis_rows(
     )
 
 
-def _common(covariates: pd.DataFrame, by: list[pd.Series]) -> tuple[pd.DataFrame, dict[str, int]]:
+def common_values(covariates: pd.DataFrame, by: list[pd.Series]) -> tuple[pd.DataFrame, dict[str, int]]:
     """Mean of each number, common value of each text; a text that differs within a group becomes missing."""
     columns, differing = {}, {}
     for name in covariates.columns:

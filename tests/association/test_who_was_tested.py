@@ -127,3 +127,19 @@ def test_a_number_is_cut_in_thirds_and_few_grades_are_kept() -> None:
     labels, member = groups_of(np.r_[np.zeros(80), np.arange(1.0, 21)], kind="count", outcome="falls")
     assert labels == ["falls 0 to 0", "falls 1 to 20"]
     assert np.bincount(member).tolist() == [80, 20]
+
+
+def test_age_and_sex_are_described_where_they_are_known_covariates_or_not(images: pd.DataFrame) -> None:
+    later = images.assign(image_id="again" + images["image_id"], visit="2", age=images["age"] + 10)
+    both = pd.concat([images.assign(visit="1"), later], ignore_index=True)
+    both["device"] = [f"camera {n}" for n in range(len(both))]  # too many to describe anybody
+    both.attrs = images.attrs
+    table = looked(both, "diabetes", covariates=["sex"]).table_one
+    assert [row.name for row in table.rows] == ["sex", "age", "eyes with a picture"]
+    people = images.groupby("participant_id").first().dropna(subset="diabetes")
+    age = table.rows[1]
+    assert age.numbers[0].mean == pytest.approx(people["age"].mean())  # at the first visit, as all else
+    assert age.missing[0] == 6
+    by_age = looked(images, "age", eyes="both").table_one
+    assert [row.name for row in by_age.rows] == ["sex"]  # an outcome is none of its own characteristics
+    assert sum(count for _, counts in by_age.rows[0].levels for count in counts[:1]) == by_age.groups[0][1]
