@@ -235,7 +235,7 @@ def associate(
                 visits=visits,
                 near=near,
                 seed=seed,
-                modelling=modelling.alone,
+                modelling=_of_part(part, modelling, visits),
                 kind=target.kind,
                 time=time,
                 entry=entry,
@@ -261,6 +261,12 @@ def associate(
         result.to_parquet(out / "associations.parquet")
         result.report(out / "associations.html")
     return result
+
+
+def _of_part(part: pd.DataFrame, modelling: Modelling, visits: str) -> Modelling:
+    """How a part of the images is modelled: where each person has one eye and visit left, nothing repeats."""
+    repeats = visits == "all" or int(identify(part)[0].groupby("_person")["_eye"].nunique().max()) > 1
+    return modelling.alone if repeats else replace(modelling.alone, model="auto")
 
 
 def _is_of_people(rows: Rows) -> bool:

@@ -59,6 +59,8 @@ def reruns(
         for name, row in best.iterrows():
             again = found.loc[name]
             scale = row["sd"] / again["sd"] if again["sd"] > 0 else np.nan
+            if row["response"] == "biomarker":  # effects are in standard deviations, and not for one
+                scale = 1 / scale
             rows.append(
                 {
                     "biomarker": name,

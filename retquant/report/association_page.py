@@ -58,7 +58,7 @@ def render_page(associations: Associations, *, subjects: str = "") -> str:
     study, table = associations.study, _plain(associations.table)
     is_ratio = study.kind in RATIOS and study.response == "outcome"
     paragraph = methods(associations)
-    larger = _LARGER[study.kind] if study.response == "outcome" else "larger biomarker"
+    larger = _LARGER[study.kind] if study.response == "outcome" else "higher outcome"
     return (
         page_templates()
         .get_template("association.html.j2")

@@ -12,14 +12,16 @@ def methods(associations: Associations) -> str:
     """What was measured, related, left out and counted, in sentences that can be pasted into a paper."""
     study, versions = associations.study, associations.versions
     few = f" Biomarkers with fewer than {FEWEST_EVENTS} people with, or without, the outcome were not tested."
+    has_curves = bool(associations.table["p_nonlinear"].notna().any())
+    has_events = study.kind in ("binary", "survival") and study.response == "outcome"
     adjusted = f", adjusted for {_and(study.covariates)}" if study.covariates else " without covariates"
     return (
         f"Retinal biomarkers were measured with retquant {versions.get('retquant', retquant.__version__)}. "
         f"{_harmonised(associations)}Each "
         f"was related to {study.outcome} ({study.coding}) by {model_clause(study)}{adjusted}. "
-        f"{study.eye_rule} {study.visit_rule} {scale_sentences(study)} "
+        f"{study.eye_rule} {study.visit_rule} {scale_sentences(study, has_curves=has_curves)} "
         "People without the biomarker or a covariate were left out of that "
-        f"biomarker's model (complete cases).{few if study.kind in ('binary', 'survival') else ''} False discovery "
+        f"biomarker's model (complete cases).{few if has_events else ''} False discovery "
         f"rates over {associations.n_tests} tests follow Benjamini and Hochberg (1995); values derived from another "
         f"biomarker and measures of picture quality are reported without one. {_looked_closer(associations)}"
         f"Computed with statsmodels {versions.get('statsmodels', '')} (Seabold and Perktold 2010), Python "

@@ -51,7 +51,7 @@ def model_clause(study: Study) -> str:
     return clause
 
 
-def scale_sentences(study: Study) -> str:
+def scale_sentences(study: Study, *, has_curves: bool) -> str:
     """What effects are counted in, and what else was tested of each pair."""
     asked, parts = study.modelling, []
     changed = {
@@ -66,7 +66,7 @@ def scale_sentences(study: Study) -> str:
     else:
         parts.append(f"Effects are per standard deviation of the {changed}biomarker over people")
     parts[0] += ", with 95 % confidence intervals."
-    if asked.splines:
+    if has_curves:
         parts.append(
             f"Straight lines were tested against natural cubic splines of {asked.splines} degrees of freedom (Wald)."
         )

@@ -235,6 +235,18 @@ def test_reruns_keep_the_adjustment_and_leave_out_what_is_asked_beside_it(images
     assert found.reruns.set_index("variant").loc["sex male", "n_people"] > 100
 
 
+def test_reruns_by_eye_of_models_of_both_eyes_are_those_of_one_row_a_person(images: pd.DataFrame) -> None:
+    asked = Modelling(model="mixed", response="biomarker")
+    found = associate(
+        images, outcome="ill", covariates=["age"], biomarkers=[CALIBRE], modelling=asked, robust=1
+    )
+    right = found.reruns.set_index("variant").loc["right eyes"]
+    people = images[images["eye"] == "OD"].set_index("participant_id")
+    X = sm.add_constant(people[["age", "ill"]])
+    fit = sm.OLS(people[CALIBRE] / found.table["sd"][0], X).fit()
+    assert right["effect"] == pytest.approx(fit.params["ill"], rel=1e-6)
+
+
 def test_of_a_large_study_without_a_fast_engine_the_best_alone_have_curves_and_levels(
     images: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

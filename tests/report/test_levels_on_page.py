@@ -83,4 +83,5 @@ def test_the_methods_say_what_was_asked(images: pd.DataFrame, asked: dict, sente
     assert sentence in methods(found)
     if "response" in asked:
         assert "difference in the biomarker with ill" in render_page(found)
+        assert "fewer than 5 people with" not in methods(found)
         assert "odds ratio" not in render_page(found)
