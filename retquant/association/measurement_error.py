@@ -26,6 +26,7 @@ from retquant.association.reliability.pairs import Pairs, repeats, two_eyes
 
 FEWEST = 30  # pairs that a variance of noise is taken from
 LEAST_LEFT = 0.1  # share of an effect below which correcting it would multiply its uncertainty by over 10
+_IDENTIFYING = ("image_id", "participant_id", "eye", "visit", "acquired_at")
 _REACH = float(ndtri(0.975))
 
 COLUMNS: Mapping[str, str] = MappingProxyType(
@@ -96,6 +97,8 @@ def measurement_errors(
         told = best[["biomarker", "effect"]].assign(reason=refusal)
         return told.reindex(columns=list(COLUMNS)).reset_index(drop=True)
     names = best["biomarker"].tolist()
+    known = [name for name in _IDENTIFYING if name in images.columns]
+    images = images[[*known, *names]]  # sorted and indexed below, which a thousand columns would make slow
     designs = [repeats(images, names), two_eyes(images, names)] if names else []
     records = [_record(row, place, designs, rows, terms) for place, row in enumerate(best.to_dict("records"))]
     return pd.DataFrame(records, columns=list(COLUMNS))

@@ -45,6 +45,13 @@ def test_few_people_do_not_make_tests_look_few() -> None:
     assert effective_tests(pd.DataFrame(alike[:199])) == 200
 
 
+def test_of_a_large_study_as_many_rows_as_are_needed_are_taken() -> None:
+    random = np.random.default_rng(8)
+    values = pd.DataFrame(random.normal(size=(70_000, 5)) + random.normal(size=(70_000, 1)))
+    assert effective_tests(values) == effective_tests(values.iloc[::4])
+    assert effective_tests(values) == pytest.approx(effective_tests(values.iloc[:20_000]), rel=0.02)
+
+
 def test_an_analysis_knows_how_its_best_biomarkers_hang_together() -> None:
     images = two_eyed_cohort(100, seed=1)
     images["pressure"] = images["age"]
