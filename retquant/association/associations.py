@@ -146,11 +146,12 @@ class Associations:
             lines.append(f"{row.biomarker}: {effect}, p {row.p:.2g}, q {row.q:.2g}, n {row.n_people:,}")
         return lines
 
-    def to_parquet(self, path: Path) -> Path:
+    def to_parquet(self, path: str | Path) -> Path:
         """Write the table (zstd), with each column's meaning and the whole study in its metadata."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        path = Path(path)
         arrow = pa.Table.from_pandas(self.table, preserve_index=False)
         fields = [column.with_metadata({"description": COLUMNS[column.name][1]}) for column in arrow.schema]
         about = {
@@ -168,18 +169,19 @@ class Associations:
         aside.replace(path)
         return path
 
-    def write_levels(self, path: Path) -> Path | None:
+    def write_levels(self, path: str | Path) -> Path | None:
         """Write effects at the levels of an interaction, in strata and at sites as CSV; None where there are none."""
         if self.levels is None or self.levels.empty:
             return None
+        path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.tmp")
         neutral_table(self.levels).to_csv(aside, index=False)
         aside.replace(path)
         return path
 
-    def report(self, path: Path) -> Path:
+    def report(self, path: str | Path) -> Path:
         """Write one self-contained HTML page about the analysis."""
         # the page lies to the right of this stage, so it is looked up when asked for and never imported here
         page = importlib.import_module("retquant.report.association_page")
-        return page.write_page(self, path)
+        return page.write_page(self, Path(path))

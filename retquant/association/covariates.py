@@ -13,7 +13,8 @@ import pandas as pd
 from retquant.errors import AssociationError
 
 _MOST_LEVELS = 30  # of a text covariate; beyond it, it is an identifier or free text
-_ALONE = 1 - 1e-8  # leverage of a row that one column exists for
+ALONE = 1 - 1e-8
+"""Leverage of a row that one column exists for."""
 _DEPENDENT = 1e-8  # share of a column's length that the columns before it do not explain
 
 
@@ -91,13 +92,18 @@ def build_design(terms: Terms, usable: np.ndarray) -> Design:
         matrix, kept = _independent(np.column_stack([np.ones(len(rows)), terms.values[rows]]))
         if not len(rows):
             break
-        leverage = np.square(np.linalg.qr(matrix)[0]).sum(axis=1)
-        if matrix.shape[1] >= len(rows) or not (leverage > _ALONE).any():
+        leverage = leverages(matrix)
+        if matrix.shape[1] >= len(rows) or not (leverage > ALONE).any():
             break
-        alone += int((leverage > _ALONE).sum())
-        rows = rows[leverage <= _ALONE]
+        alone += int((leverage > ALONE).sum())
+        rows = rows[leverage <= ALONE]
     dropped = tuple(name for position, name in enumerate(terms.names, start=1) if position not in kept)
     return Design(matrix=matrix, rows=rows, dropped=dropped, alone=alone)
+
+
+def leverages(matrix: np.ndarray) -> np.ndarray:
+    """How far each row of a design (n, k) decides its own fit, from 0 to 1: the diagonal of the hat matrix."""
+    return np.square(np.linalg.qr(matrix)[0]).sum(axis=1)
 
 
 def unexplained(column: np.ndarray, matrix: np.ndarray) -> float:

@@ -195,7 +195,6 @@ def _families(table: pd.DataFrame, people: pd.DataFrame) -> tuple[Family, ...]:
     for name, rows in tests.groupby("family", sort=False):
         # outcomes are taken as independent, which overstates the number of tests
         a_outcome = effective_tests(people[list(dict.fromkeys(rows["biomarker"]))])
-        families.append(
-            Family(name=str(name), tests=len(rows), effective=a_outcome * rows["outcome"].nunique())
-        )
+        effective = min(a_outcome * rows["outcome"].nunique(), float(len(rows)))
+        families.append(Family(name=str(name), tests=len(rows), effective=effective))
     return tuple(families)

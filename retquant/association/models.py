@@ -19,6 +19,7 @@ import numpy as np
 from scipy.stats import chi2, norm, t
 from scipy.stats import f as f_distribution
 
+from retquant.association.covariates import ALONE, leverages
 from retquant.association.firth import fit_firth
 
 FEWEST_EVENTS = 5  # people with, and without, the outcome; below this no model says anything
@@ -29,6 +30,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
     {
         "all_missing": "the biomarker was measured in none of the rows with outcome and covariates",
         "constant": "the biomarker has one value only",
+        "one_person": "it has one value in all people but one, who alone would decide",
         "constant_outcome": "the outcome has one value only among the rows with the biomarker",
         "collinear": "the covariates determine the biomarker",
         "too_few_people": "too few people for the number of parameters",
@@ -200,11 +202,13 @@ def _events(sample: Sample) -> float:
     return with_event if sample.kind == "survival" else min(with_event, without)
 
 
-def _least_squares(y: np.ndarray, X: np.ndarray, person: np.ndarray | None, tested: int) -> Fitted:
+def _least_squares(y: np.ndarray, X: np.ndarray, person: np.ndarray | None, tested: int) -> Fitted | Estimate:
     from statsmodels.regression.linear_model import OLS
 
     model, places = OLS(y, X), slice(-tested, None)
     if person is None:
+        if leverages(X).max() > ALONE:  # fitted exactly, so that HC3 divides by nothing
+            return refused("one_person")
         fit = model.fit(cov_type="HC3", use_t=True)
         return Fitted.of("linear, HC3", fit, places, freedom=len(y) - X.shape[1])
     fit = model.fit(cov_type="cluster", cov_kwds={"groups": person}, use_t=True)

@@ -132,3 +132,13 @@ def test_ten_outcomes_with_one_misspelt_give_nine(images: pd.DataFrame) -> None:
     assert len(found.analyses) == 9
     assert list(found.refused) == ["scroe_9"]
     assert "did you mean score_" in found.refused["scroe_9"]
+
+
+def test_a_biomarker_that_one_person_alone_has_otherwise_is_refused(images: pd.DataFrame) -> None:
+    """Her leverage is 1, by which HC3 would divide by nothing."""
+    images["lonely"] = np.where(images["participant_id"] == images["participant_id"].iloc[0], 1.0, 0.0)
+    images.attrs["units"] = {**UNITS, "lonely": "1"}
+    table = associate(images, outcome="pressure", covariates=["age"]).table.set_index("biomarker")
+    assert table.loc["lonely", "reason"] == "one_person"
+    assert np.isnan(table.loc["lonely", "p"])
+    assert table.loc[[CALIBRE, DENSITY], "p"].notna().all()

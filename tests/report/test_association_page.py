@@ -72,7 +72,7 @@ def parsed(page: str) -> Tags:
 @pytest.mark.parametrize("outcome", ["diabetes", "pressure"])
 def test_the_page_shows_forest_volcano_table_and_who_was_analysed(outcome: str, tmp_path: Path) -> None:
     result = associate(cohort(), outcome=outcome, covariates=["age"])
-    page = result.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    page = result.report(str(tmp_path / "page.html")).read_text(encoding="utf-8")
     tags = parsed(page)
     assert tags.count["svg"] == 6  # flow, forest, volcano, families, quantiles, correlations
     assert tags.count["circle"] == 39  # every estimated biomarker is a dot of the volcano
