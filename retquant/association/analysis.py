@@ -265,13 +265,14 @@ def associate(
 
 def _of_part(part: pd.DataFrame, modelling: Modelling, visits: str) -> Modelling:
     """How a part of the images is modelled: where each person has one eye and visit left, nothing repeats."""
-    repeats = visits == "all" or int(identify(part)[0].groupby("_person")["_eye"].nunique().max()) > 1
+    eyes = identify(part)[0].groupby("_person")["_eye"].nunique()
+    repeats = visits == "all" or bool((eyes > 1).any())
     return modelling.alone if repeats else replace(modelling.alone, model="auto")
 
 
 def _is_of_people(rows: Rows) -> bool:
     """Whether no person has two values of the outcome."""
-    return int(pd.Series(rows.outcome).groupby(rows.person).nunique().max()) == 1
+    return bool((pd.Series(rows.outcome).groupby(rows.person).nunique() == 1).all())
 
 
 def _as_asked(rows: Rows, modelling: Modelling) -> tuple[Rows, list[str]]:
