@@ -7,7 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stand_ins import AREA, DENSITY, TORTUOSITY
@@ -40,7 +40,13 @@ class InStages:
     def __call__(self, record: ImageRecord) -> ImageRows:
         opened = self.open(record)
         wish = self.ask(opened)
-        return self.measure(opened, None if wish is None else self.draw([wish])[0])
+        if wish is None:
+            return self.measure(opened, None)
+        begun = time.perf_counter()
+        drawn = self.draw([wish])[0]
+        seconds = {"segment": time.perf_counter() - begun}
+        rows = self.measure(opened, drawn)
+        return replace(rows, seconds={**rows.seconds, **seconds})
 
     def open(self, record: ImageRecord) -> Wish:
         self._begin("open", record.image_id)
