@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from retquant.report.axes import Axis
+from retquant.report.dots import Dot, evidence
 from retquant.report.name_tags import LETTER, name_tags
 from retquant.report.text import tone
 
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 430, 70.0, 1100.0, 20.0, 300.0
-_LEAST_P = 1e-300  # what a p of 0 is drawn as
 _NARROWEST = 17.0  # pixels of a family, so that its name has room
 _MOST_LABELS = 8
 OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dot:
-    """One biomarker, in pixels."""
-
-    x: float
-    y: float
-    tone: str
-    values: dict  # the table's row
-    anchor: str = ""  # of its name; empty where there is no room for one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +50,7 @@ def manhattan(table: pd.DataFrame, *, effective: float, bar: float) -> Manhattan
     names = sorted(set(families.values()), key=lambda name: (name == OTHER, name))
     rows = {family: shown[shown["biomarker"].map(families) == family] for family in names}
     spare = (RIGHT - LEFT - _NARROWEST * len(names)) / len(shown)
-    strength = -shown["p"].clip(lower=_LEAST_P).map(math.log10)
+    strength = shown["p"].map(evidence)
     lines = _lines(shown, effective, bar)
     up = Axis(
         low=0.0,
@@ -78,9 +66,10 @@ def manhattan(table: pd.DataFrame, *, effective: float, bar: float) -> Manhattan
         wide = _NARROWEST + spare * len(ordered)
         bands.append((round(x, 1), round(wide, 1), family.replace("_", " ")))
         for place, row in enumerate(ordered.to_dict("records")):
-            evidence = -math.log10(max(row["p"], _LEAST_P))
             across = x + wide * (place + 0.5) / len(ordered)
-            dots.append(Dot(x=round(across, 1), y=up.position(evidence), tone=tone(row), values=row))
+            dots.append(
+                Dot(x=round(across, 1), y=up.position(evidence(row["p"])), tone=tone(row), values=row)
+            )
         x += wide
     top = max(height for height, _ in lines)
     bars = tuple(
@@ -100,10 +89,10 @@ def family_of(biomarker: str) -> str:
 
 def _lines(shown: pd.DataFrame, effective: float, bar: float) -> list[tuple[float, str]]:
     """(height, text) of both bars."""
-    lines = [(-math.log10(bar / max(effective, 1.0)), f"{bar:g} / {effective:.1f} effective tests")]
+    lines = [(evidence(bar / max(effective, 1.0)), f"{bar:g} / {effective:.1f} effective tests")]
     found = shown.loc[shown["q"] < bar, "p"]
     if len(found):
-        lines.append((-math.log10(max(float(found.max()), _LEAST_P)), f"q < {bar:g} from here up"))
+        lines.append((evidence(found.max()), f"q < {bar:g} from here up"))
     return lines
 
 

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from retquant.report.axes import Axis, axis_over
+from retquant.report.dots import Dot, evidence
 from retquant.report.name_tags import name_tags
 from retquant.report.text import tone
 
 WIDTH, HEIGHT = 1120, 470
 LEFT, RIGHT, TOP, BOTTOM = 70.0, 1090.0, 20.0, 410.0
-_LEAST_P = 1e-300  # what a p of 0 is drawn as
 _MOST_LABELS = 12
 _LINE_GAP = 18.0  # pixels
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One biomarker, in pixels."""
-
-    x: float
-    y: float
-    tone: str
-    values: dict  # the table's row
-    anchor: str = ""  # of its name; empty where there is no room for one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volcano:
     """Everything the template draws."""
 
-    points: tuple[Point, ...]
+    points: tuple[Dot, ...]
     across: Axis
     up: Axis
     null_x: float
@@ -46,17 +34,17 @@ def volcano(table: pd.DataFrame, *, is_ratio: bool) -> Volcano | None:
     if shown.empty:
         return None
     effects = shown["ratio" if is_ratio else "effect"].astype(float)
-    strength = -shown["p"].clip(lower=_LEAST_P).map(math.log10)
+    strength = shown["p"].map(evidence)
     across = axis_over(effects, start=LEFT, end=RIGHT, include=1.0 if is_ratio else 0.0, is_log=is_ratio)
     up = Axis(low=0.0, high=max(1.6, 1.08 * float(strength.max())), start=BOTTOM, end=TOP)
     points = [
-        Point(x=across.position(effect), y=up.position(evidence), tone=tone(row), values=row)
-        for effect, evidence, row in zip(effects, strength, shown.to_dict("records"), strict=True)
+        Dot(x=across.position(effect), y=up.position(height), tone=tone(row), values=row)
+        for effect, height, row in zip(effects, strength, shown.to_dict("records"), strict=True)
     ]
-    lines = [(up.position(-math.log10(0.05)), "p = 0.05")]
+    lines = [(up.position(evidence(0.05)), "p = 0.05")]
     found = shown.loc[shown["q"] < 0.05, "p"]
     if len(found):
-        least = -math.log10(max(float(found.max()), _LEAST_P))
+        least = evidence(found.max())
         if abs(up.position(least) - lines[0][0]) < _LINE_GAP:
             lines = []  # two labels would lie on each other, and q is the one that counts
         lines.append((up.position(least), "q < 0.05 from here up"))
@@ -69,7 +57,7 @@ def volcano(table: pd.DataFrame, *, is_ratio: bool) -> Volcano | None:
     )
 
 
-def _labelled(points: list[Point], lines: list[tuple[float, str]]) -> list[Point]:
+def _labelled(points: list[Dot], lines: list[tuple[float, str]]) -> list[Dot]:
     """Name the points of least p, of those that are found, whose name has room."""
     found = [point for point in points if point.tone != "none"]
     hung = name_tags(
