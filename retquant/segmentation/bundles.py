@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from retquant.errors import ModelError
 from retquant.resources import MODELS
-from retquant.segmentation.spec import COMPACT
+from retquant.segmentation.spec import COMPACT, NetworkSpec
 
 WEIGHTS_FILE = "adapter.safetensors"
 CARD_FILE = "model.json"
@@ -98,6 +98,7 @@ class Bundle(_Card):
     lora_alpha: int
     lora_targets: tuple[str, ...]
     fusion: bool = False
+    width: int = 1  # the compact network's channels, as a multiple of the usual ones
     temperatures: dict[str, float] = Field(
         default_factory=dict
     )  # by target, what its logits are divided by to be probabilities (Guo et al. 2017); 1 where left out
@@ -110,6 +111,20 @@ class Bundle(_Card):
     results: tuple[HeldOutResult, ...] = ()
     weights_sha256: str
     folder: Path = Field(default=Path(), exclude=True)  # where it was found
+
+    @property
+    def network_spec(self) -> NetworkSpec:
+        """The network that its weights are for."""
+        return NetworkSpec(
+            foundation=self.foundation,
+            targets=self.targets,
+            hands=self.hands,
+            lora_rank=self.lora_rank,
+            lora_alpha=self.lora_alpha,
+            lora_targets=self.lora_targets,
+            fusion=self.fusion,
+            width=self.width,
+        )
 
     def temperature_of(self, target: str) -> float:
         """What the logits of a target are divided by."""
@@ -197,7 +212,8 @@ def _result_row(r: HeldOutResult, *, tells_areas: bool) -> str:
 
 def _architecture(bundle: Bundle) -> str:
     if bundle.foundation == COMPACT:
-        return "Foundation: none; two small U-Nets, one of the whole field and one of its detail."
+        wider = "" if bundle.width == 1 else f" {bundle.width} times the usual channels,"
+        return f"Foundation: none; two small U-Nets,{wider} one of the whole field and one of its detail."
     adapted = (
         f"LoRA of rank {bundle.lora_rank} on {', '.join(bundle.lora_targets)}"
         if bundle.lora_rank

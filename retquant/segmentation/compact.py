@@ -39,12 +39,13 @@ class CompactNetwork(nn.Module):
         super().__init__()
         self.spec, self.targets = spec, spec.targets
         n = len(self.targets)
-        self.glance = UNet(GLANCE_CHANNELS, GLANCE_WIDTHS, wide_view=True)
-        self.glance_head = nn.Conv2d(GLANCE_WIDTHS[0], n, 1)
-        self.look = UNet(3, LOOK_WIDTHS, context=GLANCE_WIDTHS[0])
-        self.look_head = nn.Conv2d(LOOK_WIDTHS[0], n, 1)
+        glance, look = ([spec.width * w for w in widths] for widths in (GLANCE_WIDTHS, LOOK_WIDTHS))
+        self.glance = UNet(GLANCE_CHANNELS, glance, wide_view=True)
+        self.glance_head = nn.Conv2d(glance[0], n, 1)
+        self.look = UNet(3, look, context=glance[0])
+        self.look_head = nn.Conv2d(look[0], n, 1)
         self.vessel = next((i for i, t in enumerate(self.targets) if t in VESSELS), None)
-        self.drawn = None if self.vessel is None else HandHead(LOOK_WIDTHS[0], len(spec.hands))
+        self.drawn = None if self.vessel is None else HandHead(look[0], len(spec.hands))
         for head in (self.glance_head, self.look_head):
             nn.init.normal_(head.weight, std=0.01)
             if head.bias is not None:

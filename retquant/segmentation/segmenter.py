@@ -159,21 +159,10 @@ def load_segmenter(
 
     from retquant.segmentation.build import build_network
     from retquant.segmentation.runtime import keep_large_blocks
-    from retquant.segmentation.spec import NetworkSpec
 
     keep_large_blocks()
     bundle = read_bundle(name)
-    network = build_network(
-        NetworkSpec(
-            foundation=bundle.foundation,
-            targets=bundle.targets,
-            hands=bundle.hands,
-            lora_rank=bundle.lora_rank,
-            lora_alpha=bundle.lora_alpha,
-            lora_targets=bundle.lora_targets,
-            fusion=bundle.fusion,
-        )
-    )
+    network = build_network(bundle.network_spec)
     try:
         weights = load(read_weights(bundle))
     except SafetensorError:  # a pickle, say, whose hash the card tells rightly

@@ -19,3 +19,4 @@ class NetworkSpec:
     lora_alpha: int = 16
     lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")
     fusion: bool = False  # convolutional features are added to the transformer's embedding
+    width: int = 1  # the compact network's channels, as a multiple of the usual ones

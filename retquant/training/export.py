@@ -54,6 +54,7 @@ def write_bundle(
         lora_alpha=recipe.network.lora_alpha,
         lora_targets=recipe.network.lora_targets,
         fusion=recipe.network.fusion,
+        width=recipe.network.width,
         temperatures=dict(temperatures or {}),
         takes_clicks=recipe.optimization.local_share > 0,
         recipe_digest=recipe.digest(),

@@ -95,12 +95,17 @@ class NetworkRecipe(_Settings):
     lora_alpha: int = Field(default=16, ge=1)
     lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")
     fusion: bool = False  # add convolutional features to the transformer's embedding
+    width: int = Field(default=1, ge=1, le=8)  # the compact network's channels: a multiple of the usual
     default_hand: str
 
     @model_validator(mode="after")
     def _frame_divides(self) -> NetworkRecipe:
         if self.is_compact and self.working_px % 48:
             raise ValueError("working_px of the compact network is a multiple of 48, such as 768")
+        if not self.is_compact and self.width != 1:
+            raise ValueError(
+                f"width is of the compact network; {self.foundation} has the width it was published with"
+            )
         return self
 
     @property
@@ -199,7 +204,7 @@ class DistillationRecipe(_Settings):
 
 
 _NEWER = {
-    "network": ("fusion",),
+    "network": ("fusion", "width"),
     "optimization": (
         "local_share",
         "losses_of",

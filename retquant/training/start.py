@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from safetensors.torch import load
 
 from retquant.errors import ConfigError
-from retquant.segmentation.build import Network
+from retquant.segmentation.build import Network, build_network
 from retquant.segmentation.bundles import Bundle, read_bundle, read_weights
 from retquant.training.recipe import TrainingRecipe
+from retquant.training.widening import widened
 
 HAND_TABLES = ("hands.weight", "drawn.style.weight", "drawn.last.weight")
 """Weights with a row an annotation hand."""
@@ -23,8 +26,9 @@ SAME = ("foundation", "lora_rank", "lora_targets", "fusion")
 def begin_from(network: Network, recipe: TrainingRecipe, name: str) -> Bundle:
     """Put the weights of the bundle `name` into a recipe's fresh network.
 
-    A hand that the bundle does not know starts as the bundle's default hand. A target that it does not know starts
-    from random weights in the compact network; other networks need the same targets.
+    A compact network may be a multiple as wide as the bundle's, and then begins with what that one says. A hand that
+    the bundle does not know starts as the bundle's default hand. A target that it does not know starts from random
+    weights in the compact network; other networks need the same targets.
 
     Raises
     ------
@@ -43,7 +47,16 @@ def begin_from(network: Network, recipe: TrainingRecipe, name: str) -> Bundle:
                 where="[network]",
                 remedy=f"{setting} = {shown!r}",
             )
+    if recipe.network.width % bundle.width:
+        raise ConfigError(
+            f"width is {recipe.network.width} here and {bundle.width} in the bundle {name} that it begins from",
+            where="[network]",
+            remedy=f"a multiple of {bundle.width}",
+        )
     state = {key: value.float() for key, value in load(read_weights(bundle)).items()}
+    if bundle.width != recipe.network.width:
+        wider = replace(bundle.network_spec, width=recipe.network.width)
+        state = widened(state, build_network(wider).trained_state())
     rows = [bundle.hands.index(h if h in bundle.hands else bundle.default_hand) for h in recipe.hands]
     for table in HAND_TABLES:
         if table in state:

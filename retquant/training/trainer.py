@@ -65,6 +65,7 @@ def network_spec(recipe: TrainingRecipe) -> NetworkSpec:
         lora_alpha=recipe.network.lora_alpha,
         lora_targets=recipe.network.lora_targets,
         fusion=recipe.network.fusion,
+        width=recipe.network.width,
     )
 
 
