@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ CACHE = ".cache/contents.tsv"
 LARGEST = 1 << 32  # bytes of a file that is looked into; the largest volume that is read has 2.4 GB
 _READERS = 8  # threads; hashing lets other threads run
 _BLOCK = 1 << 20  # bytes
+_STATE = re.compile(r"\w+\t\d+\t-?\d+")  # of a file in the cache: hash, size, time
 _BATCH = 64  # files that a thread is given at once
 
 
@@ -99,7 +101,7 @@ class ContentCache:
 
     def __init__(self, out: Path, *, verify: bool = False) -> None:
         self._out = out
-        self._known = {} if verify else _load(out / CACHE)
+        self._known = {} if verify else _load(out / CACHE)  # of a file its line, without its name
         self._asked: set[str] = set()  # of these, what is known was seen to hold
         self._read: list[Content] = []  # by this process; not in the file yet
 
@@ -109,7 +111,7 @@ class ContentCache:
         if place not in self._asked:
             self._look(path, place)
         known = self._known.get(place)
-        return ABSENT if known is None else known.sha256
+        return ABSENT if known is None else known.partition("\t")[0]
 
     def _look(self, path: Path, place: str) -> None:
         self._asked.add(place)
@@ -122,26 +124,28 @@ class ContentCache:
         except OSError:
             self._known.pop(place, None)
             return
-        known = self._known.get(place)
-        if known is None or (known.size, known.modified_ns) != (state.st_size, state.st_mtime_ns):
+        if not self._holds(place, state.st_size, state.st_mtime_ns):
             self._keep(place, read_content(path))
+
+    def _holds(self, place: str, size: int, modified_ns: int) -> bool:
+        known = self._known.get(place)
+        return known is not None and known.endswith(f"\t{size}\t{modified_ns}")
 
     def _ask_store(self, address: Address, place: str) -> None:
         """While a store does not answer, what is known holds."""
         from retquant.images.remote import NO_SUCH_FILE, state_of
 
-        known = self._known.get(place)
         try:
             state = state_of(address)
         except ImageError as error:
             if error.problem == NO_SUCH_FILE:
                 self._known.pop(place, None)
             return
-        if known is None or (known.size, known.modified_ns) != state:
+        if state is None or not self._holds(place, *state):
             self._keep(place, read_content(address))
 
     def _keep(self, place: str, content: Content) -> None:
-        self._known[place] = content
+        self._known[place] = _state(content)
         self._read.append(content)
 
     def warm(self, paths: Iterable[Path]) -> None:
@@ -162,13 +166,17 @@ class ContentCache:
                     stamps[parts[0]] = state.st_size, state.st_mtime_ns
                 except OSError:
                     stamps[parts[0]] = None
-            known = self._known.get(str(path))
-            if known is None or (known.size, known.modified_ns) != stamps[parts[0]]:
+            stamp = stamps[parts[0]]
+            if stamp is None or not self._holds(str(path), *stamp):
                 yield path
 
     def _hash_all(self, batch: Sequence[Path]) -> None:
         for path in batch:
             self._look(path, str(path))
+
+    def forget(self) -> None:
+        """Free what is known, once the run is planned: of a million files it takes 400 MiB."""
+        self._known, self._asked = {}, set()
 
     def add(self, contents: Iterable[Content]) -> None:
         """Write down hashes that workers took, also over a kill."""
@@ -182,11 +190,17 @@ class ContentCache:
         """Leave one line a file in the cache: the last that was written of it."""
         self.add(self._read)
         self._read = []
-        with writing(self._out / CACHE):
-            lines = (self._out / CACHE).read_bytes().splitlines(keepends=True)
-        last = {hash(line.rpartition(b"\t")[2]): number for number, line in enumerate(lines)}
-        if len(last) < len(lines):
-            write_file(self._out, CACHE, b"".join(lines[number] for number in sorted(last.values())))
+        with writing(self._out / CACHE), open(self._out / CACHE, "rb") as file:
+            lines, last = 0, {}
+            for line in file:
+                last[hash(line.rpartition(b"\t")[2])] = lines
+                lines += 1
+            if len(last) == lines:
+                return
+            file.seek(0)
+            kept = set(last.values())
+            told = b"".join(line for number, line in enumerate(file) if number in kept)
+        write_file(self._out, CACHE, told)
 
 
 def _batches(paths: Iterable[Path]) -> Iterator[Sequence[Path]]:
@@ -214,19 +228,26 @@ def _in_order(archive: str, members: Collection[str]) -> Iterable[str]:
 
 
 def _line(content: Content) -> str:
-    return f"{content.sha256}\t{content.size}\t{content.modified_ns}\t{json.dumps(content.path)}\n"
+    return f"{_state(content)}\t{json.dumps(content.path)}\n"
 
 
-def _load(path: Path) -> dict[str, Content]:
+def _state(content: Content) -> str:
+    return f"{content.sha256}\t{content.size}\t{content.modified_ns}"
+
+
+def _load(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     known = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            digest, size, modified, quoted = line.split("\t")
+    with open(path, encoding="utf-8", newline="\n") as file:
+        for line in file:
+            state, _, quoted = line.rstrip("\n").rpartition("\t")
+            if not _STATE.fullmatch(state):
+                continue  # a line that a kill cut short; its file is read again
             is_plain = "\\" not in quoted and len(quoted) > 1 and quoted[-1] == '"'
-            name = quoted[1:-1] if is_plain else json.loads(quoted)
-            known[name] = Content(name, int(size), int(modified), digest)
-        except ValueError:
-            continue  # a line that a kill cut short; its file is read again
+            try:
+                name = quoted[1:-1] if is_plain else json.loads(quoted)
+            except ValueError:
+                continue  # likewise
+            known[name] = state
     return known

@@ -6,6 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from retquant.cohort.contents import ABSENT, ContentCache
@@ -76,18 +77,20 @@ def make_plan(
         and record.image_id in ledger.results
         and contents.sha256(record.image) == ABSENT
     }
-    holding = {record.image_id for record in known} - changed
     return Plan(
         todo=todo,
-        kept=sum(image in ledger.results for image in holding),
-        kept_failures=sum(image in ledger.failures for image in holding),
+        kept=sum(r.image_id in ledger.results and r.image_id not in changed for r in known),
+        kept_failures=sum(r.image_id in ledger.failures and r.image_id not in changed for r in known),
         changed=frozenset(changed),
         unreadable=frozenset(unreadable),
-        dropped=frozenset()
-        if redo == "only failed"
-        else ledger.images - {record.image_id for record in records},
+        dropped=frozenset() if redo == "only failed" else _dropped(ledger, records),
         left_alone=left_alone,
     )
+
+
+def _dropped(ledger: Ledger, records: Sequence[ImageRecord]) -> frozenset[str]:
+    named = {record.image_id for record in records}
+    return frozenset(image for image in chain(ledger.results, ledger.failures) if image not in named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,7 @@ class _Run:
             contents=self._contents,
             redo=self._settings.redo,
         )
+        self._contents.forget()
         refuse_mixture(plan, before, out=self._out, method=self._method)
         doubt = self._study.doubt(plan.todo) if self._study.doubt is not None else ""
         if not self._settings.agreed:
