@@ -92,17 +92,17 @@ found. What it cannot: 60 pictures, no people, ages or sexes, so that nothing is
 lesions lie beside them may be the model's doing.
 """
 _ODIR_SAYS = """
-As far as run: the people of a random sample, and those whose pictures come first in the list; the table says how
-many. At 256 px a vessel is one to three pixels wide and no scale is known. The gate therefore leaves one calibre in
-eight and hardly a CRAE (whose micrometres would rest on an assumed size of the disc); what stays are densities,
-counts and curvature.
+At 256 px a vessel is one to three pixels wide and no scale is known. The gate therefore leaves one calibre in nine and
+hardly a CRAE (whose micrometres would rest on an assumed size of the disc); what stays are densities, counts and
+curvature.
 
-What it says: the signs are those of larger studies. Vessels are fewer and wind more with age, wind more in
-hypertension and diabetes, and are sparser in glaucoma and myopia. What it cannot: cataract takes the most vessels
-away, by its haze and not in the retina, and part of age, myopia and glaucoma may be the same; cameras are many and
-not named, so nothing is adjusted for them; a class belongs to the person and was given from both pictures, the
-controls have any of the other diseases, and *other* has all the rest. Two of 712 biomarkers differ by sex, which is
-where a finding by chance or by camera would look like this, too.
+What it says: the signs are those of larger studies. Vessels are fewer and wind more with age, wind more in diabetes,
+and are sparser in glaucoma and myopia. Hypertension, which 34 of the people have, goes with nothing at q < 0.05. What
+it cannot: cataract takes the most vessels away, by its haze and not in the retina, and part of age, myopia and
+glaucoma may be the same; cameras are many and not named, so nothing is adjusted for them; a class belongs to the
+person and was given from both pictures, the controls have any of the other diseases (so diabetes seems to go with
+more veins: beside glaucoma, cataract and myopia), and *other* has all the rest. Two of 725 biomarkers differ by sex,
+which is where a finding by chance or by camera would look like this, too.
 """
 
 COHORTS = {
