@@ -250,6 +250,16 @@ class _Run:
 
     def _finish(self) -> None:
         """Leave the folder as readers want it."""
+        self._tidy()  # what it holds of a million images is free again before they are examined
+        if self._pace is not None:
+            self._record = self._record.model_copy(update={"forecast": self._forecast()})
+        is_whole = self._settings.shard is None
+        if is_whole and (self._has_new_labels or self._plan.todo or not has_examined(self._out)):
+            self._hygiene = examine(self._out)
+        self._contents.save()
+
+    def _tidy(self) -> None:
+        """See that nothing was lost, and merge small parts; those of a shard keep their names until it is taken over."""
         holdings = sweep(self._out)
         wanted = pa.array([record.image_id for record in self._plan.todo], pa.string())
         held = pc.is_in(wanted, value_set=holdings.entries["image_id"])
@@ -259,13 +269,8 @@ class _Run:
                 where=str(self._out),
                 remedy="see to the disk, then run the same command, which measures them again",
             )
-        if self._pace is not None:
-            self._record = self._record.model_copy(update={"forecast": self._forecast()})
-        if self._settings.shard is None:  # parts of a shard keep their names until the whole run has them
+        if self._settings.shard is None:
             compact(self._out, facts=self._facts, at_least=self._settings.compact_from, holdings=holdings)
-            if self._has_new_labels or self._plan.todo or not has_examined(self._out):
-                self._hygiene = examine(self._out)
-        self._contents.save()
 
     def _forecast(self) -> Forecast | None:
         if self._pace is None or self._settings.sample is None:

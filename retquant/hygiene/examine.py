@@ -164,13 +164,15 @@ def _rows(columns: CohortColumns, found: Findings) -> pa.Table:
 
 def _sheet(rows: pa.Table) -> bytes:
     """The table as CSV for a spreadsheet, in which no cell begins a formula."""
-    text = io.StringIO()
+    data = io.BytesIO()  # text in memory has four bytes a letter
+    text = io.TextIOWrapper(data, encoding="utf-8", errors="surrogatepass", newline="")
     writer = csv.writer(text)
     writer.writerow(rows.column_names)
     for batch in rows.to_batches(max_chunksize=_SHEET_ROWS):
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             writer.writerow(["" if cell is None else neutral(_shown(cell)) for cell in row])
-    return text.getvalue().encode("utf-8", "surrogatepass")
+    text.flush()
+    return data.getvalue()
 
 
 def _shown(cell: object) -> str:
