@@ -69,6 +69,11 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "float64",
             "that the effect is a straight line, against natural splines (Wald); null where not tested",
         ),
+        "p_proportional": (
+            "float64",
+            "that the hazard ratio does not change with time (Grambsch and Therneau 1994); of time to event, a row a "
+            "person",
+        ),
         "p_interaction": ("float64", "that the effect is the same at all levels of the interaction (Wald)"),
         "q_strata": ("float64", "Cochran's Q of the effects of the strata, each fitted alone"),
         "p_strata": ("float64", "that the strata have one effect, from q_strata"),

@@ -23,6 +23,7 @@ from retquant.association.models import Estimate
 from retquant.association.nonlinear import p_nonlinear
 from retquant.association.pairs import Pair
 from retquant.association.partial import Correlation, partial_pearson, partial_spearman
+from retquant.association.proportional import p_proportional
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,6 +33,7 @@ class CloserFits:
     found: Estimate
     deviation: float  # of the biomarker over people
     p_nonlinear: float = math.nan
+    p_proportional: float = math.nan
     p_interaction: float = math.nan
     strata: Heterogeneity = field(default_factory=Heterogeneity)
     sites: Heterogeneity = field(default_factory=Heterogeneity)
@@ -55,7 +57,7 @@ def closer_fits(
         found = pair.estimate()
     if not np.isfinite(found.p):
         return CloserFits(found=found, deviation=deviation, sites=sites, levels=levels)
-    curved = p_of_interaction = math.nan
+    curved = p_of_interaction = proportional = math.nan
     strata = Heterogeneity()
     if modelling.splines:
         curved = p_nonlinear(pair.sample, pair.matrix, pair.tested, modelling.splines)
@@ -67,6 +69,8 @@ def closer_fits(
         alone = each_alone(pair, groups, terms, by="strata", column=modelling.strata)
         strata = heterogeneity(alone)
         levels += alone
+    if kind == "survival" and modelling.response == "outcome":
+        proportional = p_proportional(pair.sample, pair.matrix, pair.tested)
     pearson = spearman = Correlation()
     if kind == "continuous" and not rows.is_clustered and rows.weights is None and rows.follow is None:
         pearson = partial_pearson(pair.tested, pair.sample.y, pair.matrix)
@@ -75,6 +79,7 @@ def closer_fits(
         found=found,
         deviation=deviation,
         p_nonlinear=curved,
+        p_proportional=proportional,
         p_interaction=p_of_interaction,
         strata=strata,
         sites=sites,

@@ -190,6 +190,7 @@ def _record(
         "e_value_ci": e_value_of_interval(ratio["ci_low"], ratio["ci_high"], kind, share),
         "detectable_effect": DETECTABLE * found.standard_error,
         "p_nonlinear": fits.p_nonlinear,
+        "p_proportional": fits.p_proportional,
         "p_interaction": fits.p_interaction,
         "q_strata": strata.q,
         "p_strata": strata.p,
