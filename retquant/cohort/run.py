@@ -259,7 +259,7 @@ class _Run:
         self._contents.save()
 
     def _tidy(self) -> None:
-        """See that nothing was lost, and merge small parts; those of a shard keep their names until it is taken over."""
+        """See that nothing was lost, and merge small parts; a shard keeps its own until it is taken over."""
         holdings = sweep(self._out)
         wanted = pa.array([record.image_id for record in self._plan.todo], pa.string())
         held = pc.is_in(wanted, value_set=holdings.entries["image_id"])
