@@ -15,6 +15,7 @@ _LINE = 19.0
 _PAD = 12.0
 _GAP = 26.0
 _MOST = 58  # letters of a line
+_ONE = {"images": "image", "people": "person", "eyes": "eye", "rows": "row"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +50,17 @@ def flow_figure(steps: Sequence[Step]) -> FlowFigure:
     y = 2.0
     for place, step in enumerate(steps):
         counted = _span(step.count if step.least is None else step.least, step.count)
-        texts = [(counted, step.what, "")] + ([("", step.detail, "soft")] if step.detail else [])
+        texts = [(counted, _agreeing(counted, step.what), "")] + (
+            [("", step.detail, "soft")] if step.detail else []
+        )
         box = _box(1.0, y, BOX, texts)
         boxes.append(box)
         end = y + box.height
         if place + 1 == len(steps):
             y = end
             break
-        aside = [(_span(one.count, one.most or one.count), one.what, "") for one in step.left_out]
+        spans = [(_span(one.count, one.most or one.count), one.what) for one in step.left_out]
+        aside = [(counted, _agreeing(counted, what), "") for counted, what in spans]
         room = _GAP
         if aside:
             beside = _box(ASIDE, end + _GAP / 2, WIDTH - ASIDE - 1.0, aside)
@@ -70,6 +74,12 @@ def flow_figure(steps: Sequence[Step]) -> FlowFigure:
 
 def _span(least: int, most: int) -> str:
     return count(most) if least == most else f"{count(least)} to {count(most)}"
+
+
+def _agreeing(counted: str, what: str) -> str:
+    """The clause after a count, whose first word is one where the count is."""
+    first, space, rest = what.partition(" ")
+    return _ONE.get(first, first) + space + rest if counted == "1" else what
 
 
 def _box(x: float, y: float, width: float, texts: Sequence[tuple[str, str, str]]) -> FlowBox:

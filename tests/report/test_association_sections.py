@@ -45,6 +45,16 @@ def test_boxes_of_the_diagram_do_not_overlap_and_hold_the_counts() -> None:
     assert figure.arrows == ((first.y + first.height, last.y),)
 
 
+def test_one_image_and_one_person_are_not_many() -> None:
+    alone = LeftOut(count=1, what="images that the rule for eyes does not use")
+    steps = (
+        Step(what="images measured", count=2, left_out=(alone,)),
+        Step(what="people with an outcome", count=1),
+    )
+    said = [line[2] for box in flow_figure(steps).boxes for line in box.lines]
+    assert said == ["images measured", "image that the rule for eyes does not use", "person with an outcome"]
+
+
 def test_the_bars_of_the_manhattan_plot_lie_where_p_passes_them() -> None:
     rows = table([1e-6, 1e-3, 0.02, 0.5], ["vessel_area_density_fov", "crae_knudtson_zone_b", "b", "a"])
     figure = manhattan(rows, effective=2.5, bar=0.05)
