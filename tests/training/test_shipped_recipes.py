@@ -60,7 +60,7 @@ def test_a_recipe_finds_its_angiograms_and_their_masks(name: str, shared_data: P
 
 @pytest.mark.parametrize(
     "recipe",
-    ["octa-base", "octa-general-2", "octa-general", "octa-research-2", "octa-research", "octa-vessels"],
+    sorted(path.stem for path in (resource_folder("pipelines") / "training").glob("octa-*.toml")),
 )
 def test_no_recipe_trains_on_angiograms_that_judge(recipe: str, shared_data: Path) -> None:
     training = load_recipe(resource_folder("pipelines") / "training" / f"{recipe}.toml", TrainingRecipe)
