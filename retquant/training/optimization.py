@@ -43,8 +43,9 @@ def optimizer_of(network: Network, options: OptimizationRecipe) -> torch.optim.O
 
 
 def _compact_groups(network: CompactNetwork, options: OptimizationRecipe) -> list[dict[str, Any]]:
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
+    trained = [p for p in network.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.ndim > 1]
+    others = [p for p in trained if p.ndim <= 1]
     return [
         {"params": matrices, "peak": options.rate_compact},
         {"params": others, "peak": options.rate_compact, "weight_decay": 0.0},

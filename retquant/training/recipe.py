@@ -34,6 +34,10 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+CompactPart = Literal["glance", "glance_head", "look", "look_head", "drawn"]
+"""Parts of the compact network, by the names of its modules."""
+
+
 class LandmarkRecipe(_Settings):
     """Centres of fovea and optic disc in a CSV table, in pixels of the image."""
 
@@ -140,6 +144,7 @@ class OptimizationRecipe(_Settings):
     rate_decoder: float = 2e-4
     rate_branch: float = 2e-3
     rate_compact: float = 2e-3  # all weights of the compact network
+    frozen: tuple[CompactPart, ...] = ()  # parts of the compact network that stay as `init` has them
     losses: dict[str, float] = Field(default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0})
     losses_of: dict[str, dict[str, float]] = Field(default_factory=dict)  # of a target, in place of `losses`
     weight_decay: float = 1e-3
@@ -220,6 +225,7 @@ _NEWER = {
         "step_factor",
         "precision",
         "edge_jitter",
+        "frozen",
     ),
 }
 """Settings newer than some checkpoints, which were written under what are now the defaults."""
@@ -255,6 +261,8 @@ class TrainingRecipe(_Settings):
             raise ValueError(
                 f"local_share needs a network that takes prompts, and one of the targets {', '.join(CLICKED)}"
             )
+        if self.optimization.frozen and (self.init is None or not self.network.is_compact):
+            raise ValueError("frozen names parts of a compact network that `init` has trained; there is none")
         named = set(self.optimization.losses).union(*self.optimization.losses_of.values())
         if unknown := named - LOSS_NAMES:
             raise ValueError(f"there is no loss {sorted(unknown)}; one of {', '.join(sorted(LOSS_NAMES))}")

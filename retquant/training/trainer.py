@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from retquant.segmentation.build import Network, build_network
 from retquant.segmentation.compact import CompactNetwork
@@ -102,6 +102,8 @@ class _Run:
         self.network = build_network(network_spec(recipe))
         if recipe.init is not None and not self.checkpoint.is_file():
             begin_from(self.network, recipe, recipe.init)
+        for module in self._frozen:
+            module.requires_grad_(False)
         self.network.to(device)
         if isinstance(self.network, CompactNetwork):
             self.network.to(memory_format=torch.channels_last)
@@ -116,6 +118,10 @@ class _Run:
         self.average = {name: t.clone() for name, t in self.network.trained_state().items()}
         self.best = dict(self.average)
         self._resume()
+
+    @property
+    def _frozen(self) -> list[nn.Module]:
+        return [self.network.get_submodule(part) for part in self.options.frozen]
 
     def _resume(self) -> None:
         found = load_checkpoint(self.checkpoint, recipe_digest=self.recipe.digest())
@@ -187,6 +193,8 @@ class _Run:
 
     def _step(self, step: int) -> float:
         self.network.train()
+        for module in self._frozen:
+            module.eval()  # nor do the statistics of its normalisations move
         self.optimizer.zero_grad(set_to_none=True)
         parts, total = self.options.accumulate, 0.0
         for part in range(parts):
