@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 from scipy.stats import chi2, rankdata
 
 from retquant.association.models import Sample
+from retquant.association.time_models import hazard_fit
 
 
 def p_proportional(sample: Sample, matrix: np.ndarray, tested: np.ndarray) -> float:
@@ -22,21 +22,13 @@ def p_proportional(sample: Sample, matrix: np.ndarray, tested: np.ndarray) -> fl
     matrix : (n, K)
         Intercept and covariates.
     """
-    from statsmodels.duration.hazard_regression import PHReg
-
     if sample.follow is None or sample.is_clustered or sample.y.sum() < 2:
         return math.nan
-    entry = sample.follow[:, 0] if sample.follow[:, 0].any() else None
-    event = sample.y.astype(int)
-    X = np.column_stack([matrix[:, 1:], tested])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a fit whose estimate was told already
-        try:
-            fit = PHReg(sample.follow[:, 1], X, status=event, entry=entry, ties="efron").fit(disp=0)
-        except (np.linalg.LinAlgError, ValueError):
-            return math.nan
-        residuals, covariance = fit.schoenfeld_residuals, fit.cov_params()
-    known = (event == 1) & np.isfinite(residuals).all(axis=1)
+    fit = hazard_fit(sample.y, np.column_stack([matrix, tested]), sample.follow)
+    if fit is None:
+        return math.nan
+    residuals, covariance = fit.schoenfeld_residuals, fit.cov_params()
+    known = (sample.y == 1) & np.isfinite(residuals).all(axis=1)
     if not np.isfinite(covariance).all():
         return math.nan
     residuals = residuals[known]

@@ -263,6 +263,8 @@ class TrainingRecipe(_Settings):
             )
         if self.optimization.frozen and (self.init is None or not self.network.is_compact):
             raise ValueError("frozen names parts of a compact network that `init` has trained; there is none")
+        if "drawn" in self.optimization.frozen and not set(DRAWN_BY_HAND) & set(self.network.targets):
+            raise ValueError(f"drawn is frozen, and the network has none of {', '.join(DRAWN_BY_HAND)}")
         named = set(self.optimization.losses).union(*self.optimization.losses_of.values())
         if unknown := named - LOSS_NAMES:
             raise ValueError(f"there is no loss {sorted(unknown)}; one of {', '.join(sorted(LOSS_NAMES))}")

@@ -40,6 +40,13 @@ def test_frozen_parts_stay_to_the_bit_and_the_others_learn(
 def test_a_part_can_stay_only_where_something_trained_it(toy_recipe: MakeRecipe) -> None:
     with pytest.raises(ValueError, match="there is none"):
         toy_recipe(network=NETWORK, optimization={"frozen": ["glance"]})
+    with pytest.raises(ValueError, match="drawn is frozen"):
+        toy_recipe(
+            init="x",
+            network={**NETWORK, "targets": ["disc"]},
+            dataset={"truth": {"disc": "truth/{id}.png"}},
+            optimization={"frozen": ["drawn"]},
+        )
     with pytest.raises(ValueError, match="glance"):
         toy_recipe(init="x", network=NETWORK, optimization={"frozen": ["encoder"]})
 
