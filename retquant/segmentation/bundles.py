@@ -99,6 +99,7 @@ class Bundle(_Card):
     lora_targets: tuple[str, ...]
     fusion: bool = False
     width: int = 1  # the compact network's channels, as a multiple of the usual ones
+    glance_shrink: int = 3  # working pixels in a pixel of its view of the whole field
     temperatures: dict[str, float] = Field(
         default_factory=dict
     )  # by target, what its logits are divided by to be probabilities (Guo et al. 2017); 1 where left out
@@ -124,6 +125,7 @@ class Bundle(_Card):
             lora_targets=self.lora_targets,
             fusion=self.fusion,
             width=self.width,
+            glance_shrink=self.glance_shrink,
         )
 
     def temperature_of(self, target: str) -> float:

@@ -1,7 +1,8 @@
 """The compact network: every target of a fundus photograph from two small U-Nets, without a foundation model.
 
-One looks at the whole field at a third of the working scale (the *glance*), where the optic disc, the fovea and the
-lie of the arcades can be told; the other reads full-resolution detail, with the glance's features beside its own.
+One looks at the whole field at a fraction of the working scale, usually a third (the *glance*), where the optic disc,
+the fovea and the lie of the arcades can be told; the other reads full-resolution detail, with the glance's features
+beside its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from retquant.errors import ModelError
 from retquant.segmentation.spec import NetworkSpec
 
-GLANCE_SHRINK = 3  # working pixels in a pixel of the glance
 GLANCE_CHANNELS = 6  # local contrast and colour of the field
 LOOK_WIDTHS = (16, 32, 64, 128)
 GLANCE_WIDTHS = (16, 32, 48, 64, 96)
@@ -59,7 +59,7 @@ class CompactNetwork(nn.Module):
         tiles : (B, 3, h, w) local contrast in [0, 1], h and w multiples of 8
         hands : (B,) int, index of the annotation hand to follow
         glance : (B, 6, g, g) the whole field, g a multiple of 16
-        corners : (B, 2) x, y of each tile's first pixel in the working frame of 3 g pixels a side
+        corners : (B, 2) x, y of each tile's first pixel in the working frame, `glance_shrink` times g pixels a side
 
         Returns
         -------
@@ -69,9 +69,10 @@ class CompactNetwork(nn.Module):
         overview = self.glance_head(seen)
         height, width = tiles.shape[-2:]
         step = 2**CONTEXT_LEVEL
-        context = window(seen, corners, (height // step, width // step), step)
+        side = seen.shape[-1] * self.spec.glance_shrink
+        context = window(seen, corners, (height // step, width // step), step, side)
         features = self.look(tiles - 0.5, context)
-        logits = self.look_head(features).float() + window(overview, corners, (height, width), 1)
+        logits = self.look_head(features).float() + window(overview, corners, (height, width), 1, side)
         if self.drawn is not None and self.vessel is not None:
             index = self.vessel
             vessel = self.drawn(features, hands)[:, None].float()
@@ -201,12 +202,12 @@ def conjunction(first: Tensor, second: Tensor) -> Tensor:
     return -torch.logsumexp(torch.stack([-first, -second, -first - second]), dim=0)
 
 
-def window(maps: Tensor, corners: Tensor, size: tuple[int, int], step: int) -> Tensor:
+def window(maps: Tensor, corners: Tensor, size: tuple[int, int], step: int, side: int) -> Tensor:
     """Read (B, C, g, g) maps of the glance, bilinearly, on a grid of working pixels.
 
-    The grid has `size` (rows, columns) cells of `step` working pixels and begins at `corners` ((B, 2) x, y).
+    The grid has `size` (rows, columns) cells of `step` working pixels and begins at `corners` ((B, 2) x, y); the
+    maps span the `side` working pixels of the frame.
     """
-    side = maps.shape[-1] * GLANCE_SHRINK
     axes = []
     for axis, count in enumerate((size[1], size[0])):
         centers = (torch.arange(count, device=maps.device) + 0.5) * step

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from retquant.errors import ModelError
 from retquant.kept_files import kept_path, read_kept, write_kept
-from retquant.segmentation.compact import GLANCE_CHANNELS, GLANCE_SHRINK, CompactNetwork
+from retquant.segmentation.compact import GLANCE_CHANNELS, CompactNetwork
 
 if TYPE_CHECKING:
     from retquant.segmentation.build import Network
@@ -155,10 +155,9 @@ class _Answering(nn.Module):
 def _sample(network: Network, working_px: int) -> tuple[Tensor, ...]:
     """Noise of the shapes that inference has."""
     noise = torch.Generator().manual_seed(0)
-    is_compact = isinstance(network, CompactNetwork)
-    side = working_px if is_compact else network.tile_px
+    side = working_px if isinstance(network, CompactNetwork) else network.tile_px
     tiles, hands = torch.rand(1, 3, side, side, generator=noise), torch.zeros(1, dtype=torch.int64)
-    if not is_compact:
+    if not isinstance(network, CompactNetwork):
         return tiles, hands
-    seen = side // GLANCE_SHRINK
+    seen = side // network.spec.glance_shrink
     return tiles, hands, torch.rand(1, GLANCE_CHANNELS, seen, seen, generator=noise)

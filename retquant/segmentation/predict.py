@@ -14,7 +14,7 @@ import torch
 from scipy.special import expit
 
 from retquant.errors import ModelError
-from retquant.segmentation.compact import GLANCE_SHRINK, CompactNetwork
+from retquant.segmentation.compact import CompactNetwork
 from retquant.segmentation.prompts import Prompts
 from retquant.segmentation.tiling import blend, tile_corners
 from retquant.segmentation.working_image import Frame, field_colour, frame_of, glance_of, local_contrast
@@ -103,7 +103,7 @@ def prepared(network: Network, pixels: np.ndarray, fov: np.ndarray, *, working_p
     contrast = local_contrast(cut, field)
     glance = None
     if isinstance(network, CompactNetwork):
-        glance = glance_of(contrast, field_colour(cut, field), GLANCE_SHRINK)
+        glance = glance_of(contrast, field_colour(cut, field), network.spec.glance_shrink)
     return Prepared(frame=frame, fov=fov, contrast=contrast, glance=glance)
 
 

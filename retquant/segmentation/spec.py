@@ -20,3 +20,4 @@ class NetworkSpec:
     lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")
     fusion: bool = False  # convolutional features are added to the transformer's embedding
     width: int = 1  # the compact network's channels, as a multiple of the usual ones
+    glance_shrink: int = 3  # working pixels in a pixel of the compact network's view of the whole field

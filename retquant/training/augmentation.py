@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from retquant.segmentation.compact import GLANCE_SHRINK
+from retquant.training.recipe import AugmentationRecipe
 from retquant.training.working_example import WorkingExample
 
+USUAL = AugmentationRecipe()
 SCALE_RANGE = (0.8, 1.25)
 SHIFT_SHARE = 0.06  # of the frame, by which the field may be off its centre
 SMALL_TARGETS = ("disc", "cup", "fovea", "faz")
@@ -39,19 +40,24 @@ class Tile:
 
 
 def random_tile(
-    example: WorkingExample, side: int, rng: np.random.Generator, *, focus: tuple[int, ...] = ()
+    example: WorkingExample,
+    side: int,
+    rng: np.random.Generator,
+    *,
+    focus: tuple[int, ...] = (),
+    options: AugmentationRecipe = USUAL,
 ) -> Tile:
-    """A tile about a random point of the field, under a random similarity and photometric change.
+    """A tile about a random point of the field, under a random change of geometry and light.
 
     `focus` are indices of small targets, about which tiles are taken more often.
     """
     size = len(example.image)
-    turn = _random_similarity(size, rng)
+    turn = _quarter_turn(size, rng) if options.geometry == "quarter_turns" else _random_similarity(size, rng)
     corner = _random_corner(example, turn, side, rng, focus)
     to_tile = np.column_stack([turn[:, :2], turn[:, 2] - corner])
-    to_glance = _at_glance(turn)
     glance_size = len(example.glance)
-    light = _Light.draw(rng)
+    to_glance = _at_glance(turn, size // glance_size)
+    light = _Light.draw(rng, options.light)
     return Tile(
         image=light.on(_warp(example.image, to_tile, side, 128), rng),
         truth=_warp(example.truth, to_tile, side, 0) / np.float32(255),
@@ -65,13 +71,13 @@ def random_tile(
 
 def stitch(example: WorkingExample, other: WorkingExample, rng: np.random.Generator) -> WorkingExample:
     """An example with a random rectangle of another one pasted in at a random place, image and labels alike."""
-    size = len(example.image)
-    grid = size // GLANCE_SHRINK
+    grid = len(example.glance)
+    shrink = len(example.image) // grid
     rows, cols = (int(rng.uniform(*STITCHED_SHARE) * grid) for _ in range(2))
     (r0, c0), (r1, c1) = ((rng.integers(grid - rows), rng.integers(grid - cols)) for _ in range(2))
     pasted = {}
     for name in ("image", "truth", "valid", "field", "glance", "glance_truth", "glance_valid"):
-        step = 1 if name.startswith("glance") else GLANCE_SHRINK
+        step = 1 if name.startswith("glance") else shrink
         whole = getattr(example, name).copy()
         source = getattr(other, name)[r1 * step : (r1 + rows) * step, c1 * step : (c1 + cols) * step]
         whole[r0 * step : (r0 + rows) * step, c0 * step : (c0 + cols) * step] = source
@@ -91,6 +97,15 @@ def _random_similarity(size: int, rng: np.random.Generator) -> np.ndarray:
     return np.column_stack([turn, offset])
 
 
+def _quarter_turn(size: int, rng: np.random.Generator) -> np.ndarray:
+    """(2, 3) map of the frame onto itself, pixel by pixel."""
+    turn = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(rng.integers(4)))
+    if rng.random() < 0.5:
+        turn = turn @ np.diag([-1.0, 1.0])
+    center = np.full(2, (size - 1) / 2)
+    return np.column_stack([turn, center - turn @ center])
+
+
 def _random_corner(
     example: WorkingExample, turn: np.ndarray, side: int, rng: np.random.Generator, focus: tuple[int, ...]
 ) -> np.ndarray:
@@ -107,11 +122,11 @@ def _random_corner(
     return np.clip(corner, 0, max(0, size - side))
 
 
-def _at_glance(turn: np.ndarray) -> np.ndarray:
-    """The same map between frames that are `GLANCE_SHRINK` times smaller, pixel centres at integers in all."""
-    shift = (GLANCE_SHRINK - 1) / 2  # of a glance pixel's centre from its first working pixel's
+def _at_glance(turn: np.ndarray, shrink: int) -> np.ndarray:
+    """The same map between frames that are `shrink` times smaller, pixel centres at integers in all."""
+    shift = (shrink - 1) / 2  # of a glance pixel's centre from its first working pixel's
     offset = turn[:, :2] @ np.full(2, shift) + turn[:, 2] - shift
-    return np.column_stack([turn[:, :2], offset / GLANCE_SHRINK])
+    return np.column_stack([turn[:, :2], offset / shrink])
 
 
 def _warp(array: np.ndarray, matrix: np.ndarray, side: int, border: int) -> np.ndarray:
@@ -139,17 +154,21 @@ class _Light:
     slope: np.ndarray  # (2,) of a plane of light over the picture
     blur: float  # sigma, pixels; 0 for none
     quality: int | None  # of a JPEG
+    noise: float  # greatest SD
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> _Light:
+    def draw(cls, rng: np.random.Generator, strength: float) -> _Light:
         common = rng.normal(0, CONTRAST_SPREAD)
         return cls(
-            gain=np.exp(common + rng.normal(0, CONTRAST_SPREAD / 2, size=3)),
-            offset=rng.normal(0, BRIGHTNESS_SPREAD, size=3),
-            gamma=float(np.exp(rng.normal(0, GAMMA_SPREAD))) if rng.random() < 0.5 else 1.0,
-            slope=rng.normal(0, ILLUMINATION_SPREAD, size=2) if rng.random() < 0.3 else np.zeros(2),
-            blur=float(rng.uniform(0.2, BLUR_MAX)) if rng.random() < 0.3 else 0.0,
-            quality=int(rng.integers(*JPEG_QUALITY)) if rng.random() < 0.15 else None,
+            gain=np.exp(strength * (common + rng.normal(0, CONTRAST_SPREAD / 2, size=3))),
+            offset=strength * rng.normal(0, BRIGHTNESS_SPREAD, size=3),
+            gamma=float(np.exp(strength * rng.normal(0, GAMMA_SPREAD))) if rng.random() < 0.5 else 1.0,
+            slope=strength * rng.normal(0, ILLUMINATION_SPREAD, size=2)
+            if rng.random() < 0.3
+            else np.zeros(2),
+            blur=float(rng.uniform(0.2, BLUR_MAX)) if rng.random() < 0.3 * strength else 0.0,
+            quality=int(rng.integers(*JPEG_QUALITY)) if rng.random() < 0.15 * strength else None,
+            noise=strength * NOISE_MAX,
         )
 
     def on(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -170,7 +189,7 @@ class _Light:
         if self.blur:
             changed = _in_threes(changed, lambda part: cv2.GaussianBlur(part, (0, 0), self.blur))
         noise = rng.standard_normal(image.shape, dtype=np.float32)
-        changed += noise * np.float32(rng.uniform(0, NOISE_MAX))
+        changed += noise * np.float32(rng.uniform(0, self.noise))
         return np.clip(changed, 0, 1)
 
 

@@ -59,7 +59,7 @@ class Pool:
             example = self.training[pick]
             if options.stitch and rng.random() < options.stitch:
                 example = self._stitched(example, rng)
-            tiles.append(random_tile(example, tile_px, rng, focus=focus))
+            tiles.append(random_tile(example, tile_px, rng, focus=focus, options=recipe.augmentation))
         clicks: dict[str, Tensor] = {}
         if options.local_share and rng.random() < options.local_share:
             wanted = [i for i, target in enumerate(recipe.network.targets) if target in CLICKED]
@@ -135,6 +135,7 @@ def gather(recipe: TrainingRecipe, root: Path, cache: Path | None, *, device: st
             working_px=network.working_px,
             cache=cache,
             edge_jitter=edge_jitter,
+            glance_shrink=network.glance_shrink,
         )
 
     parts = [(split(dataset, find_examples(dataset, root)), dataset.draw) for dataset in recipe.datasets]
@@ -150,6 +151,7 @@ def gather(recipe: TrainingRecipe, root: Path, cache: Path | None, *, device: st
             phantoms,
             targets=network.targets,
             working_px=network.working_px,
+            glance_shrink=network.glance_shrink,
             modality=recipe.modality,
             cache=cache,
         )

@@ -21,10 +21,11 @@ from retquant.training.recipe import PhantomRecipe
 from retquant.training.truth import fovea_heat
 from retquant.training.working_example import WorkingExample, working_example
 
-VERSIONS = {"cfp": 1, "octa": 4}  # of the eyes and scans: to be raised when they are drawn otherwise
+VERSIONS = {"cfp": 1, "octa": 5}  # of the eyes and scans: to be raised when they are drawn otherwise
 TRUTH_OF_EYES = ("vessel", "artery", "vein", "disc", "cup", "fovea")
 TRUTH_OF_SCANS = ("large_vessel", "capillary", "artery", "vein", "faz")
 SCAN_FIELDS = ((3.0, 304), (6.0, 400))  # mm, samples a side
+VEIN_CALIBRE = (1.1, 1.5)  # of scans: large veins are then as long as large arteries, and no thinner
 SIDES_PX = (700, 1400)  # of the pictures: their sharpness and noise differ after resampling
 CENTRING = (0.1, 0.9)  # of the field, from the fovea (0) to the disc (1)
 
@@ -34,6 +35,7 @@ def digital_eyes(
     *,
     targets: Sequence[str],
     working_px: int,
+    glance_shrink: int = 3,
     modality: str = "cfp",
     cache: Path | None = None,
     held_out: bool = False,
@@ -63,7 +65,7 @@ def digital_eyes(
         ]
         name = cache_name(example, hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16])
         parts = kept(cache, name, partial(_pack_one, draw, seed, working_px))
-        yield working_example(example, unpack(parts), targets)
+        yield working_example(example, unpack(parts), targets, glance_shrink)
 
 
 def _pack_one(draw: Callable[[int, int], Packed], seed: int, working_px: int) -> dict[str, np.ndarray]:
@@ -126,7 +128,7 @@ def draw_scan(seed: int, working_px: int) -> Packed:
     field_mm, samples = SCAN_FIELDS[int(rng.integers(len(SCAN_FIELDS)))]
     traits = OctaTraits(
         artery_calibre=float(rng.uniform(0.8, 1.2)),
-        vein_calibre=float(rng.uniform(0.9, 1.3)),
+        vein_calibre=float(rng.uniform(*VEIN_CALIBRE)),
         artery_tortuosity=float(rng.uniform(0, 2)),
         vein_tortuosity=float(rng.uniform(0, 2)),
         dropout=float(rng.uniform(0, 0.35)),

@@ -76,9 +76,13 @@ class Teacher:
 
     def _look(self, example: WorkingExample, hand: str, cache: Path | None) -> dict[str, np.ndarray]:
         bundle, size = self.segmenter.bundle, self.working_px
-        if bundle.working_px != size:
+        if bundle.working_px != size or len(example.glance) * bundle.glance_shrink != size:
             (example,) = load_working(
-                [example.example], targets=self.targets, working_px=bundle.working_px, cache=cache
+                [example.example],
+                targets=self.targets,
+                working_px=bundle.working_px,
+                cache=cache,
+                glance_shrink=bundle.glance_shrink,
             )
         logits = frame_logits(
             self.segmenter.network,
@@ -102,12 +106,13 @@ class Teacher:
 def _beside(example: WorkingExample, maps: np.ndarray, holds: np.ndarray) -> WorkingExample:
     """An example with (S, S, T) maps after its truth, and where they hold, (S, S) bool, after its known parts."""
     known = (holds * np.uint8(255))[..., None]
+    times = len(example.image) // len(example.glance)
     return replace(
         example,
         truth=np.concatenate([example.truth, maps], axis=-1),
         valid=np.concatenate([example.valid, known], axis=-1),
-        glance_truth=np.concatenate([example.glance_truth, shrink(maps)], axis=-1),
-        glance_valid=np.concatenate([example.glance_valid, shrink(known)], axis=-1),
+        glance_truth=np.concatenate([example.glance_truth, shrink(maps, times)], axis=-1),
+        glance_valid=np.concatenate([example.glance_valid, shrink(known, times)], axis=-1),
     )
 
 

@@ -55,6 +55,7 @@ def write_bundle(
         lora_targets=recipe.network.lora_targets,
         fusion=recipe.network.fusion,
         width=recipe.network.width,
+        glance_shrink=recipe.network.glance_shrink,
         temperatures=dict(temperatures or {}),
         takes_clicks=recipe.optimization.local_share > 0,
         recipe_digest=recipe.digest(),

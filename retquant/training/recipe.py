@@ -100,16 +100,23 @@ class NetworkRecipe(_Settings):
     lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")
     fusion: bool = False  # add convolutional features to the transformer's embedding
     width: int = Field(default=1, ge=1, le=8)  # the compact network's channels: a multiple of the usual
+    glance_shrink: int = Field(
+        default=3, ge=1, le=8
+    )  # working pixels in a pixel of the compact network's view of the whole field
     default_hand: str
 
     @model_validator(mode="after")
     def _frame_divides(self) -> NetworkRecipe:
-        if self.is_compact and self.working_px % 48:
-            raise ValueError("working_px of the compact network is a multiple of 48, such as 768")
-        if not self.is_compact and self.width != 1:
+        unit = 16 * self.glance_shrink
+        if self.is_compact and self.working_px % unit:
             raise ValueError(
-                f"width is of the compact network; {self.foundation} has the width it was published with"
+                f"working_px of the compact network is a multiple of {unit}, such as {16 * unit}"
             )
+        for name in ("width", "glance_shrink"):
+            if not self.is_compact and name in self.model_fields_set:
+                raise ValueError(
+                    f"{name} is of the compact network; {self.foundation} is as it was published"
+                )
         return self
 
     @property
@@ -174,6 +181,15 @@ class OptimizationRecipe(_Settings):
         return self
 
 
+class AugmentationRecipe(_Settings):
+    """How far a training tile may be from the image that it is cut from."""
+
+    geometry: Literal["similarity", "quarter_turns"] = "similarity"
+    """Any turn and a scale of 0.8 to 1.25, or quarter turns and mirrors alone, under which pixels stay as they are."""
+    light: float = Field(default=1.0, ge=0, le=2)
+    """Of contrast, brightness, gamma, noise, blur and compression: a multiple of the usual spread."""
+
+
 class UnlabelledRecipe(_Settings):
     """Images without truth, of which the student sees what its teacher makes of them."""
 
@@ -209,7 +225,7 @@ class DistillationRecipe(_Settings):
 
 
 _NEWER = {
-    "network": ("fusion", "width"),
+    "network": ("fusion", "width", "glance_shrink"),
     "optimization": (
         "local_share",
         "losses_of",
@@ -244,6 +260,7 @@ class TrainingRecipe(_Settings):
     optimization: OptimizationRecipe
     distillation: DistillationRecipe | None = None
     datasets: tuple[DatasetRecipe, ...] = Field(min_length=1)
+    augmentation: AugmentationRecipe = AugmentationRecipe()
     phantoms: tuple[PhantomRecipe, ...] = ()
 
     @model_validator(mode="after")
@@ -307,6 +324,8 @@ class TrainingRecipe(_Settings):
         for name in ("init", "distillation", "phantoms"):
             if not settings[name]:
                 del settings[name]
+        if self.augmentation == AugmentationRecipe():
+            del settings["augmentation"]  # newer than some checkpoints
         canonical = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

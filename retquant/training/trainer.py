@@ -66,6 +66,7 @@ def network_spec(recipe: TrainingRecipe) -> NetworkSpec:
         lora_targets=recipe.network.lora_targets,
         fusion=recipe.network.fusion,
         width=recipe.network.width,
+        glance_shrink=recipe.network.glance_shrink,
     )
 
 

@@ -10,7 +10,6 @@ from zlib import crc32
 import cv2
 import numpy as np
 
-from retquant.segmentation.compact import GLANCE_SHRINK
 from retquant.segmentation.working_image import field_colour, glance_of, local_contrast
 from retquant.training.datasets import Example
 from retquant.training.packing import Packed, read_packed
@@ -37,6 +36,7 @@ def load_working(
     working_px: int,
     cache: Path | None = None,
     edge_jitter: float = 0.0,
+    glance_shrink: int = 3,
 ) -> Iterator[WorkingExample]:
     """Read examples into the network's frame; truth becomes the share of each working pixel that is covered.
 
@@ -49,10 +49,12 @@ def load_working(
             packed = with_moved_edge(
                 packed, edge_jitter, seed=crc32(f"{example.dataset} {example.stem}".encode())
             )
-        yield working_example(example, packed, targets)
+        yield working_example(example, packed, targets, glance_shrink)
 
 
-def working_example(example: Example, packed: Packed, targets: Sequence[str]) -> WorkingExample:
+def working_example(
+    example: Example, packed: Packed, targets: Sequence[str], glance_shrink: int = 3
+) -> WorkingExample:
     """A packed image as the network sees it."""
     pixels, field = packed.pixels.astype(np.float32), packed.field
     contrast = local_contrast(pixels, field)
@@ -60,11 +62,11 @@ def working_example(example: Example, packed: Packed, targets: Sequence[str]) ->
     return WorkingExample(
         example=example,
         image=_to_bytes(contrast),
-        glance=_to_bytes(glance_of(contrast, field_colour(pixels, field), GLANCE_SHRINK)),
+        glance=_to_bytes(glance_of(contrast, field_colour(pixels, field), glance_shrink)),
         truth=truth,
         valid=valid,
-        glance_truth=shrink(truth),
-        glance_valid=shrink(valid),
+        glance_truth=shrink(truth, glance_shrink),
+        glance_valid=shrink(valid, glance_shrink),
         field=field,
     )
 
@@ -101,9 +103,9 @@ def _stack(maps: Mapping[str, np.ndarray], targets: Sequence[str], side: int) ->
     return np.stack([maps.get(target, nothing) for target in targets], axis=-1)
 
 
-def shrink(maps: np.ndarray) -> np.ndarray:
+def shrink(maps: np.ndarray, times: int) -> np.ndarray:
     """Maps (S, S, n) at the scale of the glance, by area means."""
-    side = len(maps) // GLANCE_SHRINK
+    side = len(maps) // times
     parts = [
         cv2.resize(maps[..., i], (side, side), interpolation=cv2.INTER_AREA) for i in range(maps.shape[-1])
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,14 +70,18 @@ def test_a_window_reads_a_ramp_where_it_lies() -> None:
     # a map that holds its own x in working pixels: cell j of the glance covers 3 j to 3 j + 3
     x = (torch.arange(64) + 0.5) * 3
     ramp = x.expand(1, 1, 64, 64)
-    found = window(ramp, torch.tensor([[30.0, 60.0]]), (4, 8), 4)
+    found = window(ramp, torch.tensor([[30.0, 60.0]]), (4, 8), 4, 192)
     assert torch.allclose(found[0, 0, 0], 30 + 4 * (torch.arange(8) + 0.5), atol=1e-3)
-    down = window(ramp.transpose(2, 3), torch.tensor([[30.0, 60.0]]), (4, 8), 4)
+    down = window(ramp.transpose(2, 3), torch.tensor([[30.0, 60.0]]), (4, 8), 4, 192)
     assert torch.allclose(down[0, 0, :, 0], 60 + 4 * (torch.arange(4) + 0.5), atol=1e-3)
 
 
-def test_a_tile_of_the_field_gets_the_fields_answer_in_its_middle(network: CompactNetwork) -> None:
-    field, glance = noise(1, 3, 480, 480), noise(1, 6, 160, 160)
+@pytest.mark.parametrize(("shrink", "side"), [(3, 480), (4, 512)])
+def test_a_tile_of_the_field_gets_the_fields_answer_in_its_middle(
+    network: CompactNetwork, monkeypatch: pytest.MonkeyPatch, shrink: int, side: int
+) -> None:
+    monkeypatch.setattr(network, "spec", replace(network.spec, glance_shrink=shrink))
+    field, glance = noise(1, 3, side, side), noise(1, 6, side // shrink, side // shrink)
     hand = torch.tensor([0])
     with torch.inference_mode():
         whole, _ = network(field, hand, glance, torch.zeros(1, 2))

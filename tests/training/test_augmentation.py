@@ -9,12 +9,13 @@ import pytest
 
 from retquant.training.augmentation import random_tile, stitch
 from retquant.training.datasets import Example
+from retquant.training.recipe import AugmentationRecipe
 from retquant.training.working_example import WorkingExample
 
 SIZE = 192
 
 
-def dotted(seed: int, *, shade: int = 90) -> WorkingExample:
+def dotted(seed: int, *, shade: int = 90, shrink: int = 3) -> WorkingExample:
     """A grey field with bright round dots, which are the only target."""
     rng = np.random.default_rng(seed)
     rows, cols = np.mgrid[:SIZE, :SIZE]
@@ -22,7 +23,8 @@ def dotted(seed: int, *, shade: int = 90) -> WorkingExample:
     for row, col in rng.uniform(30, SIZE - 30, (6, 2)):
         dots |= np.hypot(rows - row, cols - col) < 8
     image = np.where(dots[..., None], 220, shade).astype(np.uint8).repeat(3, axis=-1)
-    small = image[1::3, 1::3]
+    part = slice(shrink // 2, None, shrink)
+    small = image[part, part]
     truth = dots[..., None].astype(np.uint8) * 255
     valid = np.full_like(truth, 255)
     return WorkingExample(
@@ -33,8 +35,8 @@ def dotted(seed: int, *, shade: int = 90) -> WorkingExample:
         glance=np.concatenate([small, small], axis=-1),
         truth=truth,
         valid=valid,
-        glance_truth=truth[1::3, 1::3],
-        glance_valid=valid[1::3, 1::3],
+        glance_truth=truth[part, part],
+        glance_valid=valid[part, part],
         field=np.ones((SIZE, SIZE), bool),
     )
 
@@ -56,14 +58,48 @@ def test_truth_and_glance_turn_with_the_image(seed: int) -> None:
     assert contrast(tile.glance, tile.glance_truth) > 0.2
 
 
+@pytest.mark.parametrize("shrink", [3, 4])
 @pytest.mark.parametrize("seed", range(6))
-def test_the_corner_says_where_in_the_glance_the_tile_lies(seed: int) -> None:
-    tile = random_tile(dotted(2), 96, np.random.default_rng(seed))
-    x, y = (round(float(v) / 3) for v in tile.corner)
-    seen = tile.glance_truth[y : y + 32, x : x + 32, 0]
-    coarse = tile.truth[..., 0].reshape(32, 3, 32, 3).mean(axis=(1, 3))
+def test_the_corner_says_where_in_the_glance_the_tile_lies(seed: int, shrink: int) -> None:
+    tile = random_tile(dotted(2, shrink=shrink), 96, np.random.default_rng(seed))
+    side = 96 // shrink
+    x, y = (round(float(v) / shrink) for v in tile.corner)
+    seen = tile.glance_truth[y : y + side, x : x + side, 0]
+    coarse = tile.truth[..., 0].reshape(side, shrink, side, shrink).mean(axis=(1, 3))
     # edges differ by the rounding of the corner to whole glance pixels; areas agree
     assert np.abs(seen[2:-2, 2:-2] - coarse[2:-2, 2:-2]).mean() < 0.06
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_under_quarter_turns_pixels_stay_what_they_are(seed: int) -> None:
+    options = AugmentationRecipe(geometry="quarter_turns", light=0)
+    tile = random_tile(dotted(1), 96, np.random.default_rng(seed), options=options)
+    assert set(np.rint(np.unique(tile.image) * 255)) <= {90, 220}
+    assert set(np.unique(tile.truth)) <= {0, 1}
+    assert np.array_equal(np.rint(tile.image * 255)[..., 0] == 220, tile.truth[..., 0] == 1)
+    # the glance, too, in which an edge may fall on either side of the sampled pixel
+    assert ((tile.glance[..., 0] > 0.6) != (tile.glance_truth[..., 0] > 0.5)).mean() < 0.01
+
+
+def test_quarter_turns_show_all_eight_sides_of_an_image() -> None:
+    options = AugmentationRecipe(geometry="quarter_turns", light=0)
+    example = dotted(1)
+    tiles = {
+        random_tile(example, SIZE, np.random.default_rng(s), options=options).truth.tobytes()
+        for s in range(60)
+    }
+    assert len(tiles) == 8
+
+
+def test_less_light_changes_an_image_less() -> None:
+    def change(light: float) -> float:
+        options = AugmentationRecipe(geometry="quarter_turns", light=light)
+        tiles = [random_tile(dotted(1), SIZE, np.random.default_rng(s), options=options) for s in range(20)]
+        return float(
+            np.mean([np.abs(t.image - np.where(t.truth > 0.5, 220, 90) / 255).mean() for t in tiles])
+        )
+
+    assert change(0) < 1e-6 < change(0.5) < 0.75 * change(1)
 
 
 def test_tiles_are_drawn_about_small_targets() -> None:

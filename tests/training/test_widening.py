@@ -100,5 +100,5 @@ def test_a_narrower_network_is_refused(
 
 
 def test_a_foundation_model_has_the_width_it_was_published_with(toy_recipe: MakeRecipe) -> None:
-    with pytest.raises(ValueError, match="width it was published with"):
+    with pytest.raises(ValueError, match="width is of the compact network"):
         toy_recipe(network={"foundation": "litemedsam", "width": 2})
