@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from retquant.errors import ModelError
 from retquant.resources import MODELS
-from retquant.segmentation.spec import COMPACT, NetworkSpec
+from retquant.segmentation.spec import COMPACT, GLANCE_SHRINK, NetworkSpec
 
 WEIGHTS_FILE = "adapter.safetensors"
 CARD_FILE = "model.json"
@@ -99,7 +99,7 @@ class Bundle(_Card):
     lora_targets: tuple[str, ...]
     fusion: bool = False
     width: int = 1  # the compact network's channels, as a multiple of the usual ones
-    glance_shrink: int = 3  # working pixels in a pixel of its view of the whole field
+    glance_shrink: int = GLANCE_SHRINK  # working pixels in a pixel of its view of the whole field
     temperatures: dict[str, float] = Field(
         default_factory=dict
     )  # by target, what its logits are divided by to be probabilities (Guo et al. 2017); 1 where left out

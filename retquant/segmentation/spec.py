@@ -7,6 +7,9 @@ from dataclasses import dataclass
 COMPACT = "compact"
 """The `foundation` of the network that adapts none: two small U-Nets trained from random weights."""
 
+GLANCE_SHRINK = 3
+"""Working pixels in a pixel of the compact network's view of the whole field, where nothing else is said."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSpec:
@@ -20,4 +23,6 @@ class NetworkSpec:
     lora_targets: tuple[str, ...] = ("qkv", "proj", "fc1", "fc2")
     fusion: bool = False  # convolutional features are added to the transformer's embedding
     width: int = 1  # the compact network's channels, as a multiple of the usual ones
-    glance_shrink: int = 3  # working pixels in a pixel of the compact network's view of the whole field
+    glance_shrink: int = (
+        GLANCE_SHRINK  # working pixels in a pixel of the compact network's view of the whole field
+    )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from retquant.segmentation.spec import GLANCE_SHRINK
 from retquant.segmentation.working_image import frame_of
 from retquant.training.datasets import Example
 from retquant.training.packing import Packed, cache_name, kept, pack, unpack
@@ -35,7 +36,7 @@ def digital_eyes(
     *,
     targets: Sequence[str],
     working_px: int,
-    glance_shrink: int = 3,
+    glance_shrink: int = GLANCE_SHRINK,
     modality: str = "cfp",
     cache: Path | None = None,
     held_out: bool = False,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from retquant.config import read_toml
 from retquant.errors import ConfigError
-from retquant.segmentation.spec import COMPACT
+from retquant.segmentation.spec import COMPACT, GLANCE_SHRINK
 
 LOSS_NAMES = frozenset(
     {"cross_entropy", "focal", "dice", "dynamic_dice", "centerline_dice", "centerline_mix"}
@@ -101,7 +101,7 @@ class NetworkRecipe(_Settings):
     fusion: bool = False  # add convolutional features to the transformer's embedding
     width: int = Field(default=1, ge=1, le=8)  # the compact network's channels: a multiple of the usual
     glance_shrink: int = Field(
-        default=3, ge=1, le=8
+        default=GLANCE_SHRINK, ge=1, le=8
     )  # working pixels in a pixel of the compact network's view of the whole field
     default_hand: str
 
@@ -113,7 +113,7 @@ class NetworkRecipe(_Settings):
                 f"working_px of the compact network is a multiple of {unit}, such as {16 * unit}"
             )
         for name in ("width", "glance_shrink"):
-            if not self.is_compact and name in self.model_fields_set:
+            if not self.is_compact and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(
                     f"{name} is of the compact network; {self.foundation} is as it was published"
                 )
@@ -321,11 +321,9 @@ class TrainingRecipe(_Settings):
         for phantoms in settings["phantoms"]:
             if not phantoms["validation"]:
                 del phantoms["validation"]  # newer than some checkpoints
-        for name in ("init", "distillation", "phantoms"):
-            if not settings[name]:
+        for name in ("init", "distillation", "phantoms", "augmentation"):  # newer than some checkpoints
+            if getattr(self, name) == type(self).model_fields[name].default:
                 del settings[name]
-        if self.augmentation == AugmentationRecipe():
-            del settings["augmentation"]  # newer than some checkpoints
         canonical = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

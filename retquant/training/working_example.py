@@ -10,6 +10,7 @@ from zlib import crc32
 import cv2
 import numpy as np
 
+from retquant.segmentation.spec import GLANCE_SHRINK
 from retquant.segmentation.working_image import field_colour, glance_of, local_contrast
 from retquant.training.datasets import Example
 from retquant.training.packing import Packed, read_packed
@@ -36,7 +37,7 @@ def load_working(
     working_px: int,
     cache: Path | None = None,
     edge_jitter: float = 0.0,
-    glance_shrink: int = 3,
+    glance_shrink: int = GLANCE_SHRINK,
 ) -> Iterator[WorkingExample]:
     """Read examples into the network's frame; truth becomes the share of each working pixel that is covered.
 
@@ -53,7 +54,7 @@ def load_working(
 
 
 def working_example(
-    example: Example, packed: Packed, targets: Sequence[str], glance_shrink: int = 3
+    example: Example, packed: Packed, targets: Sequence[str], glance_shrink: int = GLANCE_SHRINK
 ) -> WorkingExample:
     """A packed image as the network sees it."""
     pixels, field = packed.pixels.astype(np.float32), packed.field

@@ -152,7 +152,7 @@ def test_a_digital_scan_shows_its_truth() -> None:
     assert np.abs(kinds - scan.truth["large_vessel"]).mean() < 1
 
 
-def test_large_veins_of_digital_scans_are_as_long_as_large_arteries() -> None:
+def test_large_veins_of_digital_scans_cover_as_much_as_large_arteries() -> None:
     # or whatever stands out would be learned to be an artery
     scans = [draw_scan(seed, SIDE) for seed in range(40, 52)]
     area = {kind: sum(int(s.truth[kind].astype(int).sum()) for s in scans) for kind in ("artery", "vein")}

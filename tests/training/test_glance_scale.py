@@ -43,6 +43,11 @@ def test_the_frame_holds_whole_pixels_of_the_glance(toy_recipe: MakeRecipe) -> N
         toy_recipe(network={"targets": ["vessel"], "foundation": "litemedsam", "glance_shrink": 4})
 
 
+def test_a_written_recipe_of_a_foundation_model_is_read_again(toy_recipe: MakeRecipe) -> None:
+    recipe = toy_recipe(network={"targets": ["vessel"], "foundation": "litemedsam"})
+    assert TrainingRecipe.model_validate(recipe.model_dump()).digest() == recipe.digest()
+
+
 def test_the_scale_is_part_of_a_runs_identity_and_the_usual_one_is_not(toy_recipe: MakeRecipe) -> None:
     usual = toy_recipe(network={**NETWORK, "glance_shrink": 3})
     plain = {name: value for name, value in NETWORK.items() if name != "glance_shrink"}
