@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,20 +120,29 @@ def connect(settings: ClusterSettings, *, most: int | None = None, devices: Sequ
     """
     if settings.scheduler is not None:
         client = _remote_client(settings, settings.scheduler)
-        wanted = 1
     else:
         client = _local_client(settings, most, devices)
-        wanted = 1 + len(devices)
+    deadline = time.monotonic() + settings.start_timeout
     try:
-        client.wait_for_workers(wanted, timeout=settings.start_timeout)
+        client.wait_for_workers(1, timeout=settings.start_timeout)
+        if settings.scheduler is None:
+            _wait_for_devices(client, len(devices), deadline)
     except TimeoutError:
         client.close()
         raise ClusterError(
-            f"no worker joined within {settings.start_timeout:.0f} s",
+            f"no worker{' for each device' if devices else ''} joined within {settings.start_timeout:.0f} s",
             where=settings.scheduler or "local cluster",
             remedy="start workers with `dask worker ADDRESS --nthreads 1`",
         ) from None
     return client
+
+
+def _wait_for_devices(client: Client, count: int, deadline: float) -> None:
+    """Those with a device start last: whoever began without them would have CPUs draw the first chunks."""
+    while sum(map(has_device, client.scheduler_info(n_workers=-1)["workers"].values())) < count:
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.1)
 
 
 def has_device(worker: Mapping[str, Any]) -> bool:

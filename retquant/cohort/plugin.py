@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -92,6 +93,7 @@ class Drafters:
 
     def __init__(self, client: Client, workshop: Workshop, plugin: str) -> None:
         self._client, self._workshop, self._plugin = client, workshop, plugin
+        self._seen = time.monotonic()  # when there was last somebody; once given up, no batch waits again
 
     def ask(self, asked: Sequence[Any]) -> Callable[[], Answers]:
         """Send a batch on its way; see `retquant.cohort.apart.Ask`."""
@@ -123,14 +125,13 @@ class Drafters:
 
     def _is_coming(self, answer: Future) -> bool:
         """Wait for an answer; False where there has been nobody for a while who could give one."""
-        seen = time.monotonic()
         while not answer.done():
-            try:
+            if self._are_there():
+                self._seen = time.monotonic()
+            if time.monotonic() - self._seen > _PATIENCE:
+                return False
+            with suppress(TimeoutError):
                 wait([answer], timeout=_LOOK)
-            except TimeoutError:
-                seen = time.monotonic() if self._are_there() else seen
-                if time.monotonic() - seen > _PATIENCE:
-                    return False
         return True
 
     def _are_there(self) -> bool:

@@ -6,6 +6,7 @@ The window, not the scheduler, gives the back-pressure: mapping everything at on
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _IN_FLIGHT = 2  # chunks a worker: one at work and one waiting, so that no worker idles
 _POLL, _LONG_POLL = 0.01, 0.1  # seconds between looks for an outcome, at first and after a while
 _MUSTER = 5.0  # seconds between looks for workers that are missing, or that have joined
+_ABSENCE = 30.0  # seconds that workers with a device may be away, as while they start again, before CPUs draw
 _KEPT_MESSAGES = 16  # of each worker, in Dask's logs for developers; they hold the chunks that were sent
 
 Outcome = tuple[Chunk, ChunkReport | None]
@@ -64,6 +66,7 @@ class OnCluster:
         self.address: str = client.dashboard_link or ""
         self._wanted = 0 if client.cluster is None else len(self._workers())
         self._looked = time.monotonic()
+        self._had_device = -math.inf  # when there was last one
 
     def work(self, queue: ChunkQueue, *, alone: bool = False) -> Iterator[Outcome]:
         """See `Crew`.
@@ -155,7 +158,9 @@ class OnCluster:
         """Addresses of the workers that chunks go to, and whether these have their images drawn by others."""
         workers = self._workers()
         others = frozenset(address for address, worker in workers.items() if not has_device(worker))
-        if self._staged and others and len(others) < len(workers):
+        if len(others) < len(workers):
+            self._had_device = time.monotonic()
+        if self._staged and others and time.monotonic() - self._had_device < _ABSENCE:
             return others, True
         return frozenset(workers), False
 

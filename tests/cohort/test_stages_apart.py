@@ -9,7 +9,8 @@ import pytest
 from in_stages import InStages, processes
 from stand_ins import Cohort, in_process, values
 
-from retquant.cohort import ClusterSettings, CohortSettings, run
+from retquant.cohort import ClusterSettings, CohortSettings, connect, run, submit
+from retquant.cohort.cluster import has_device
 from retquant.tables.schemas import CHUNK_TABLES
 
 ODD = {"aa-bad": "bad", "cc-crooked": "crooked", "gg-given": "given"}
@@ -67,6 +68,33 @@ def test_workers_with_a_device_draw_and_the_others_do_the_rest_with_the_same_res
     failures = rows(apart.out, "failures").set_index("image_id")
     assert failures["error"].to_dict() == {"aa-bad": "ImageError", "cc-crooked": "ValueError"}
     assert_same_results(apart, whole)
+
+
+def test_a_local_cluster_is_there_when_each_of_its_devices_has_a_worker() -> None:
+    client = connect(ClusterSettings(workers=1), devices=("0", "1"))
+    try:
+        assert sum(map(has_device, client.scheduler_info(n_workers=-1)["workers"].values())) == 2
+    finally:
+        client.close()
+
+
+def test_chunks_that_are_sent_while_the_worker_with_a_device_starts_again_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workers: dict[str, dict[str, object]] = {"a": {}, "b": {"resources": {"GPU": 2}}}
+
+    class StandIn:
+        dashboard_link = cluster = None
+
+        def scheduler_info(self, n_workers: int) -> dict[str, object]:
+            return {"workers": workers}
+
+    crew = submit.OnCluster(StandIn(), "plugin", staged=True)  # type: ignore[arg-type]
+    assert crew._measuring() == ({"a"}, True)
+    del workers["b"]
+    assert crew._measuring() == ({"a"}, True)
+    monkeypatch.setattr(submit, "_ABSENCE", 0.0)
+    assert crew._measuring() == ({"a"}, False)
 
 
 def test_without_a_device_all_stages_of_an_image_are_one_task(tmp_path: Path, process: InStages) -> None:
