@@ -73,11 +73,28 @@ def write_bundle(
 
 
 def add_results(bundle: Bundle, results: Sequence[HeldOutResult]) -> Bundle:
-    """Put held-out figures on a bundle's card, replacing earlier ones of the same data set, target and hand."""
-    fresh = {(r.dataset, r.target, r.hand, r.role, r.mirrors): r for r in (*bundle.results, *results)}
+    """Put held-out figures on a bundle's card, replacing earlier ones of the same data set, target and hand.
+
+    A set whose persons all chose the weights is no test, whatever it was judged as: it stands there as validation.
+    """
+    chose = {
+        d.name for d in bundle.training_data if d.persons and len(set(d.validation_persons)) == d.persons
+    }
+    fresh = {_place(r): r for r in bundle.results}
+    for result in results:
+        if result.role == "test" and result.dataset in chose:
+            result = result.model_copy(update={"role": "validation"})
+        before = fresh.get(_place(result))
+        if before is not None and result.threshold is None:  # found where the set was judged as validation
+            result = result.model_copy(update={"threshold": before.threshold})
+        fresh[_place(result)] = result
     updated = bundle.model_copy(update={"results": tuple(fresh.values())})
     _write_card(updated)
     return updated
+
+
+def _place(result: HeldOutResult) -> tuple[str, str, str, str, bool]:
+    return result.dataset, result.target, result.hand, result.role, result.mirrors
 
 
 def _write_card(bundle: Bundle) -> None:
