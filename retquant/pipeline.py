@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from retquant.analysis import Analysis, Opened, Picture
 from retquant.anatomy import Anatomy, locate
 from retquant.anatomy.disc import find_disc
+from retquant.anatomy.scale import nominal_pitch
 from retquant.biomarkers import Biomarkers, MeasureInputs, measure, run_columns, select_columns
 from retquant.biomarkers.each_slab import deeper_slabs, first_names, in_slabs, shared_targets
 from retquant.biomarkers.slabs import slabs_in_use
@@ -71,6 +72,7 @@ def open_image(record: ImageRecord, config: RunConfig) -> Opened:
     with clock.stage("read"):
         image = read_record(record, settings=config.images)
         record = completed(record, image)
+        image = replace(image, pitch_um=nominal_pitch(record, image))
         given = read_masks(record.masks, image.shape)
     with clock.stage("quality"):
         quality = assess(image)

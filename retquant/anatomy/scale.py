@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from retquant.anatomy.anatomy import Disc, Scale
 
 if TYPE_CHECKING:  # types only: the stages' packages bring heavy libraries along
-    from retquant.images.retinal_image import Field
+    from retquant.images.retinal_image import Field, RetinalImage
 
 DISC_RADIUS_UM = 900.0  # assumed where nothing else tells the scale
 DISC_FOVEA_UM = 4760.0  # likewise
@@ -72,6 +72,20 @@ def resolve_scale(
     if disc is not None and fovea is not None and disc.center != fovea:  # a disc known by its centre alone
         return Scale(um_per_px=DISC_FOVEA_UM / math.dist(disc.center, fovea), source="disc_fovea")
     return Scale(um_per_px=None, source="unknown")
+
+
+def nominal_pitch(record: ScaleFields, image: RetinalImage) -> float | None:
+    """Micrometres in a pixel of an angiogram, for no eye in particular; None where nobody tells."""
+    if image.modality != "octa":
+        return None
+    if record.um_per_px is not None:
+        return record.um_per_px
+    diameter = image.field.diameter_px
+    if record.fov_mm is not None:
+        return 1000.0 * record.fov_mm / diameter
+    if record.fov_deg is not None:
+        return 1000.0 * record.fov_deg * mm_per_degree(reference_axial_length_mm(record.device)) / diameter
+    return image.um_per_px
 
 
 def reference_axial_length_mm(device: str | None) -> float:

@@ -33,6 +33,7 @@ class RetinalImage:
     slab_names: tuple[str, ...] = ()  # S words of the manifest's `slab_<n>_name`, or none of them
     um_per_px: float | None = None  # as the file itself tells it
     fov_deg: float | None = None  # likewise
+    pitch_um: float | None = None  # of an angiogram, by manifest or file, as in an eye of usual length
     device: str | None = None  # likewise
     acquired_at: str | None = None  # likewise; ISO date, or date and time
     remarks: tuple[str, ...] = ()  # sentences on what was found odd in reading; quality repeats them

@@ -18,6 +18,7 @@ import numpy as np
 from retquant.config import SegmentationSettings
 from retquant.errors import SegmentationError
 from retquant.images import RetinalImage
+from retquant.segmentation.closer_look import closer_side
 from retquant.segmentation.mirror import mirrored, turned_back
 from retquant.segmentation.models import model_for, segmenter_for, wants_model
 from retquant.segmentation.segmentation import Segmentation, TargetMask
@@ -161,7 +162,9 @@ def drawing_key(image: RetinalImage, settings: SegmentationSettings) -> str:
 
     It is taken from pixels, not from the file, so that a file that was only written anew keeps its maps.
     """
-    seen = {"shape": image.shape, "slabs": image.slab_names}
+    seen: dict[str, object] = {"shape": image.shape, "slabs": image.slab_names}
+    if (side := closer_side(image)) is not None:
+        seen["closer_px"] = side
     digest = hashlib.blake2b(json.dumps(seen).encode(), digest_size=16)
     for array in (image.pixels, np.packbits(image.fov), image.slabs):
         if array is not None:

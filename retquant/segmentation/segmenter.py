@@ -15,6 +15,7 @@ import numpy as np
 from retquant.errors import ModelError
 from retquant.images.retinal_image import RetinalImage
 from retquant.segmentation.bundles import WEIGHTS_FILE, Bundle, read_bundle, read_weights
+from retquant.segmentation.closer_look import ZONE, closer_field
 from retquant.segmentation.segmentation import Segmentation, TargetMask
 
 if TYPE_CHECKING:
@@ -60,42 +61,64 @@ class Segmenter:
         ModelError
             The bundle is for another modality.
         """
-        from retquant.segmentation.predict import frames_logits, prepared
-
         for image in images:
             self._require_modality(image)
         on_gpu = next(self.network.parameters()).device.type == "cuda"
         with ThreadPoolExecutor(min(_HANDS, os.cpu_count() or 1) if on_gpu else 1) as hands:
-            working_px = self.bundle.working_px
-            seen = list(
-                hands.map(lambda i: prepared(self.network, i.pixels, i.fov, working_px=working_px), images)
+            found = self._many(images, hands)
+            nearer = [
+                closer_field(image, seen.targets.get(ZONE)) for image, seen in zip(images, found, strict=True)
+            ]
+            again = iter(self._many([each for each in nearer if each is not None], hands))
+            return [
+                seen if each is None else _with_zone(seen, next(again))
+                for seen, each in zip(found, nearer, strict=True)
+            ]
+
+    def _many(self, images: Sequence[RetinalImage], hands: ThreadPoolExecutor) -> list[Segmentation]:
+        from retquant.segmentation.predict import frames_logits, prepared
+
+        working_px = self.bundle.working_px
+        seen = list(
+            hands.map(lambda i: prepared(self.network, i.pixels, i.fov, working_px=working_px), images)
+        )
+        turns = [list(each.turned(mirrors=self.mirrors)) for each in seen]
+        logits = iter(
+            frames_logits(
+                self.network,
+                [field for fields in turns for field in fields],
+                hand=self.bundle.hands.index(self.hand),
+                precision=self.precision,
+                session=self.session,
             )
-            turns = [list(each.turned(mirrors=self.mirrors)) for each in seen]
-            logits = iter(
-                frames_logits(
-                    self.network,
-                    [field for fields in turns for field in fields],
-                    hand=self.bundle.hands.index(self.hand),
-                    precision=self.precision,
-                    session=self.session,
-                )
+        )
+        answers = [[next(logits) for _ in fields] for fields in turns]
+        return list(
+            hands.map(
+                lambda each, found: rounded(
+                    each.answer(self.bundle.targets, found, self.temperatures), model=self.bundle.name
+                ),
+                seen,
+                answers,
             )
-            answers = [[next(logits) for _ in fields] for fields in turns]
-            return list(
-                hands.map(
-                    lambda each, found: rounded(
-                        each.answer(self.bundle.targets, found, self.temperatures), model=self.bundle.name
-                    ),
-                    seen,
-                    answers,
-                )
-            )
+        )
 
     def probabilities(self, image: RetinalImage) -> Iterator[tuple[str, np.ndarray]]:
-        """Target and (H, W) float32 probability, 0 outside the field of view; raises as the call does."""
+        """Target and (H, W) float32 probability, 0 outside the field of view; raises as the call does.
+
+        The avascular zone of a wide angiogram is that of a second, closer look (`closer_look`).
+        """
+        self._require_modality(image)
+        for name, found in self._probabilities(image):
+            if name == ZONE:
+                zone = TargetMask(probability=to_bytes(found), source=f"model:{self.bundle.name}")
+                nearer = closer_field(image, zone)
+                found = found if nearer is None else dict(self._probabilities(nearer))[ZONE]
+            yield name, found
+
+    def _probabilities(self, image: RetinalImage) -> Iterator[tuple[str, np.ndarray]]:
         from retquant.segmentation.predict import predict_field
 
-        self._require_modality(image)
         return predict_field(
             self.network,
             image.pixels,
@@ -114,6 +137,10 @@ class Segmenter:
                 f"{self.bundle.name} is for {self.bundle.modality} images, this is {image.modality}",
                 remedy="give masks in the manifest, or choose another --model",
             )
+
+
+def _with_zone(first: Segmentation, closer: Segmentation) -> Segmentation:
+    return Segmentation(targets=MappingProxyType({**first.targets, ZONE: closer.targets[ZONE]}))
 
 
 def rounded(probabilities: Iterable[tuple[str, np.ndarray]], *, model: str) -> Segmentation:

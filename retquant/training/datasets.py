@@ -30,6 +30,7 @@ class Example:
     second: dict[str, Path] = field(default_factory=dict)  # what a second observer drew
     points: dict[str, tuple[float, float]] = field(default_factory=dict)  # landmark -> x, y in the image
     modality: str = "cfp"
+    field_mm: float | None = None  # side of an angiogram's field
 
 
 def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
@@ -49,24 +50,27 @@ def find_examples(recipe: DatasetRecipe, root: Path) -> list[Example]:
                 raise ConfigError(
                     f"truth file {file} is missing", where=f"data set {recipe.name}", remedy="mend `truth`"
                 )
+        person = _person(recipe, groups)
         examples.append(
             Example(
                 dataset=recipe.name,
                 hand=recipe.hand,
                 stem=path.stem,
-                person=_person(recipe, groups),
+                person=person,
                 image=path,
                 fov=None if recipe.fov is None else root / recipe.fov.format(**groups),
                 truth=truth,
                 second=second,
                 points=_landmarks(recipe.landmarks, root, groups),
                 modality=recipe.modality,
+                field_mm=recipe.field_mm.get(person),
             )
         )
-    if unknown := set(recipe.validation) - {e.person for e in examples}:
-        raise ConfigError(
-            f"validation names {sorted(unknown)}, who are not in it", where=f"data set {recipe.name}"
-        )
+    for what, named in (("validation", recipe.validation), ("field_mm", recipe.field_mm)):
+        if unknown := set(named) - {e.person for e in examples}:
+            raise ConfigError(
+                f"{what} names {sorted(unknown)}, who are not in it", where=f"data set {recipe.name}"
+            )
     return examples
 
 

@@ -136,6 +136,8 @@ def _score(
     image = read_image(
         example.image, modality=example.modality, fov_mask=example.fov, settings=ImageSettings()
     )
+    if example.field_mm is not None:
+        image = replace(image, pitch_um=1000.0 * example.field_mm / image.field.diameter_px)
     maps = dict(segmenter.probabilities(image))
     found = as_given = rounded(maps.items(), model=segmenter.bundle.name)
     if refine is not None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -69,6 +69,8 @@ class DatasetRecipe(_Settings):
         default_factory=dict
     )  # target -> mask file, judged beside the model
     landmarks: LandmarkRecipe | None = None
+    # person -> side of an angiogram's field: wide ones are judged as a run looks at them
+    field_mm: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     validation: tuple[str, ...] = ()  # persons held out to choose the weights
     draw: float = Field(default=1.0, gt=0)  # share of training tiles, relative to the other sets
 
@@ -309,7 +311,8 @@ class TrainingRecipe(_Settings):
         if self.distillation is None:  # unlabelled images are seen in the default hand's width
             del settings["network"]["default_hand"]
         for dataset in settings["datasets"]:
-            del dataset["second_observer"]  # nothing is learned from it
+            for name in ("second_observer", "field_mm"):  # nothing is learned from these
+                del dataset[name]
             for name, usual in (("modality", "cfp"), ("same_person", [])):  # newer than some checkpoints
                 if dataset[name] == usual:
                     del dataset[name]
