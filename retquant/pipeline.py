@@ -190,10 +190,14 @@ def consistent_labels(image: RetinalImage, segmentation: Segmentation, config: R
         return segmentation
     target = segmentation.get("disc")
     disc = find_disc(target, image.fov) if target is not None else None
+    settings = config.vessels
+    if image.modality == "octa":
+        least = settings.angiogram_artery_vein_sureness
+        settings = settings.model_copy(update={"artery_vein_sureness": least})
     changed = consistent(
         segmentation.targets,
         fov=image.fov,
-        settings=config.vessels,
+        settings=settings,
         disc=None if disc is None else (disc.center, disc.radius_px),
     )
     return Segmentation(targets=MappingProxyType({**segmentation.targets, **changed}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,25 @@ def test_a_wrong_stretch_is_set_right_and_the_crossing_stays_of_both(image: Reti
     for kind in ("artery", "vein"):
         assert found.targets[kind].mask[195:206, 195:206].mean() > 0.7
     np.testing.assert_array_equal(found.targets["vessel"].mask, ARTERY | VEIN)
+
+
+@pytest.mark.parametrize(("modality", "is_of_a_kind"), [("cfp", False), ("octa", True)])
+def test_a_vessel_of_which_the_model_is_unsure_has_a_kind_in_angiograms_alone(
+    image: RetinalImage, modality: str, is_of_a_kind: bool
+) -> None:
+    either = ARTERY | VEIN
+    maps = {
+        "artery": np.where(ARTERY, 138, 118) * either,
+        "vein": np.where(VEIN & ~ARTERY, 138, 118) * either,
+        "vessel": 240 * either,
+    }
+    found = Segmentation(
+        targets={n: TargetMask(probability=m.astype(np.uint8), source="model:x") for n, m in maps.items()}
+    )
+    settings = VesselSettings(artery_vein_sureness=0.9, angiogram_artery_vein_sureness=0.5)
+    kinds = consistent_labels(replace(image, modality=modality), found, RunConfig(vessels=settings)).targets
+    for kind, drawn in (("artery", ARTERY & ~VEIN), ("vein", VEIN & ~ARTERY)):
+        assert kinds[kind].mask[drawn].mean() == pytest.approx(float(is_of_a_kind), abs=0.02)
 
 
 def test_what_was_given_or_is_not_asked_for_stays(image: RetinalImage) -> None:
