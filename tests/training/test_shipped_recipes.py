@@ -9,7 +9,7 @@ import pytest
 
 from retquant.errors import ConfigError
 from retquant.resources import resource_folder
-from retquant.training.datasets import Example, find_examples, read_pixels, split
+from retquant.training.datasets import Example, find_examples, read_pixels, split, with_fold
 from retquant.training.evaluate import ready_recipe
 from retquant.training.recipe import TrainingRecipe, load_datasets, load_recipe
 from retquant.training.truth import read_truth
@@ -60,7 +60,11 @@ def test_a_recipe_finds_its_angiograms_and_their_masks(name: str, shared_data: P
 
 @pytest.mark.parametrize(
     "recipe",
-    sorted(path.stem for path in (resource_folder("pipelines") / "training").glob("octa-*.toml")),
+    sorted(
+        path.stem
+        for path in (resource_folder("pipelines") / "training").glob("octa-*.toml")
+        if path.stem != "octa-folds"  # each eye is judged by a network that did not see it
+    ),
 )
 def test_no_recipe_trains_on_angiograms_that_judge(recipe: str, shared_data: Path) -> None:
     training = load_recipe(resource_folder("pipelines") / "training" / f"{recipe}.toml", TrainingRecipe)
@@ -77,6 +81,21 @@ def test_no_recipe_trains_on_angiograms_that_judge(recipe: str, shared_data: Pat
     for example in judged:
         assert ("image", example.image) not in shown, example.image
         assert not shown & set(example.truth.items()), example.stem
+
+
+def test_each_eye_of_the_ten_folds_is_held_out_once_and_those_that_judge_alone_never_are(
+    shared_data: Path,
+) -> None:
+    recipe = load_recipe(resource_folder("pipelines") / "training" / "octa-folds.toml", TrainingRecipe)
+    held_out: list[str] = []
+    for fold in range(1, 11):
+        folded = with_fold(recipe, shared_data, fold=fold, folds=10)
+        for dataset in folded.datasets:
+            trains, judges = split(dataset, find_examples(dataset, shared_data))
+            assert not {e.person for e in trains} & {e.person for e in judges}
+            held_out += [e.stem for e in judges]
+    assert len(held_out) == len(set(held_out)) == 139 + 10 + 179 + 20
+    assert not {"10301", "10001"} & set(held_out)
 
 
 @pytest.mark.parametrize("read", [lambda p: load_recipe(p, TrainingRecipe), load_datasets])
