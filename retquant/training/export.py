@@ -77,9 +77,7 @@ def add_results(bundle: Bundle, results: Sequence[HeldOutResult]) -> Bundle:
 
     A set whose persons all chose the weights is no test, whatever it was judged as: it stands there as validation.
     """
-    chose = {
-        d.name for d in bundle.training_data if d.persons and len(set(d.validation_persons)) == d.persons
-    }
+    chose = {d.name for d in bundle.training_data if d.validation_persons and not d.images}
     fresh = {_place(r): r for r in bundle.results}
     for result in results:
         if result.role == "test" and result.dataset in chose:

@@ -58,7 +58,7 @@ def test_persons_who_chose_the_weights_are_no_test_on_the_card(tmp_path: Path) -
     shutil.copytree(read_bundle("octa-research").folder, tmp_path / "bundle")
     bundle = read_bundle(str(tmp_path / "bundle")).model_copy(
         update={
-            "training_data": (data("Chosen by", validation_persons=("1", "2", "3", "4")), data("Split")),
+            "training_data": (data("Chosen by", images=0, persons=0), data("Split")),
             "results": (judged("Chosen by", 0.8, role="validation", threshold=0.4),),
         }
     )
