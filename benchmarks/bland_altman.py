@@ -77,7 +77,7 @@ def plot(panels: Mapping[tuple[str, str], Pairs], file: Path, *, title: str, uni
             axis.set_axis_off()
     figure.suptitle(title)
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=100)
+    figure.savefig(file, dpi=80)
 
 
 def _draw(axis: Any, pairs: Pairs, *, title: str, unit: str) -> None:
