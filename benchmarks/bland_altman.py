@@ -71,7 +71,7 @@ def plot(panels: Mapping[tuple[str, str], Pairs], file: Path, *, title: str, uni
     figure = Figure(figsize=(4.6 * len(columns), 3.2 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for (row, column), pairs in panels.items():
-        _draw(axes[rows.index(row), columns.index(column)], pairs, title=f"{column}, {row}", unit=unit)
+        _draw(axes[rows.index(row), columns.index(column)], pairs, title=f"{row}\n{column}", unit=unit)
     for at, axis in np.ndenumerate(axes):
         if (rows[at[0]], columns[at[1]]) not in panels:
             axis.set_axis_off()
