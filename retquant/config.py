@@ -65,7 +65,8 @@ class VesselSettings(_Settings):
     # vessel that is of one kind with less than this probability is of neither.
     consistent_arteries_and_veins: bool = True
     artery_vein_sureness: float = Field(default=0.55, ge=0.5, lt=1)
-    angiogram_artery_vein_sureness: float = Field(default=0.5, ge=0.5, lt=1)  # in one each large vessel has a kind
+    # The same of an angiogram, each of whose large vessels has a kind.
+    angiogram_artery_vein_sureness: float = Field(default=0.5, ge=0.5, lt=1)
 
 
 class BiomarkerSettings(_Settings):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from retquant.config import read_toml
 from retquant.errors import ConfigError
 from retquant.segmentation.spec import COMPACT, GLANCE_SHRINK
+from retquant.training.extending import read_extended
 
 LOSS_NAMES = frozenset(
     {"cross_entropy", "focal", "dice", "dynamic_dice", "centerline_dice", "centerline_mix"}
@@ -341,14 +340,14 @@ Recipe = TypeVar("Recipe", bound=BaseModel)
 
 
 def load_recipe(path: Path, kind: type[Recipe]) -> Recipe:
-    """Read a training or evaluation recipe.
+    """Read a training or evaluation recipe, with what it extends (`retquant.training.extending`).
 
     Raises
     ------
     ConfigError
         The file is missing, is no TOML, or has settings that are unknown or wrong.
     """
-    read = read_toml(path, missing="give the path of a TOML recipe")
+    read = read_extended(path, missing="give the path of a TOML recipe")
     try:
         return kind.model_validate(read)
     except ValidationError as error:
@@ -361,8 +360,8 @@ def load_recipe(path: Path, kind: type[Recipe]) -> Recipe:
 def load_datasets(path: Path) -> tuple[DatasetRecipe, ...]:
     """The data sets of an evaluation recipe, or of a training recipe; raises as `load_recipe`."""
     try:
-        is_training = "network" in tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        is_training = "network" in read_extended(path, missing="")
+    except (ConfigError, OSError):
         is_training = False  # the reader below says what is wrong
     if is_training:
         return load_recipe(path, TrainingRecipe).datasets
