@@ -35,8 +35,8 @@ LEAST_SHARE = 2e-4  # of the image, that a part must cover to be clicked
 HEAD = """# What a click finds
 
 Written by `python -m benchmarks.clicks {models} --data DIR --clicks {clicks} --images {images} --markdown FILE`.
-A point on a part of a drawn target, at random, and one to avoid on another part where there is one; Dice of the answer of
-`segment_at` and that part, in the square of two thirds of the field about the point. {note}
+A point on a part of a drawn target, at random, and one to avoid on another part where there is one; Dice of what
+`segment_at` answers and that part, in the square of two thirds of the field about the point. {note}
 
 | model | images | target | clicks | Dice, mean ± SD | found (Dice over one half) |
 |---|---|---|---|---|---|
