@@ -104,6 +104,7 @@ class Bundle(_Card):
         default_factory=dict
     )  # by target, what its logits are divided by to be probabilities (Guo et al. 2017); 1 where left out
     takes_clicks: bool = False  # True where it was trained to segment the one vessel clicked
+    click_targets: tuple[str, ...] | None = None  # of which it is asked so; None: all
     recipe_digest: str
     steps: int
     seed: int
@@ -112,6 +113,10 @@ class Bundle(_Card):
     results: tuple[HeldOutResult, ...] = ()
     weights_sha256: str
     folder: Path = Field(default=Path(), exclude=True)  # where it was found
+
+    def is_clicked(self, target: str) -> bool:
+        """Whether clicks on a target are a prompt to the network, and not just a choice among what it finds."""
+        return self.takes_clicks and (self.click_targets is None or target in self.click_targets)
 
     @property
     def network_spec(self) -> NetworkSpec:

@@ -26,7 +26,7 @@ def segment_at(
     """The part of a target that is connected (8-connectivity) to the points, at the image's own resolution.
 
     A bundle that was trained on clicks looks at the tile about the points, and is told of them and of those to `avoid`.
-    Of any other (the compact network takes no prompts at all) the answer is the part of its mask of the whole field
+    Of any other, or a target whose clicks it did not learn well, the answer is the part of its mask of the whole field
     that holds a point and holds none to avoid.
 
     Parameters
@@ -49,7 +49,7 @@ def segment_at(
             f"{segmenter.bundle.name} does not segment {target!r}",
             remedy=f"one of {', '.join(segmenter.bundle.targets)}",
         )
-    if segmenter.bundle.takes_clicks and isinstance(segmenter.network, SamNetwork):
+    if segmenter.bundle.is_clicked(target) and isinstance(segmenter.network, SamNetwork):
         maps = predict_at(
             segmenter.network,
             image.pixels,

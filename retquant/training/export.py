@@ -58,6 +58,7 @@ def write_bundle(
         glance_shrink=recipe.network.glance_shrink,
         temperatures=dict(temperatures or {}),
         takes_clicks=recipe.optimization.local_share > 0,
+        click_targets=recipe.click_targets,
         recipe_digest=recipe.digest(),
         steps=recipe.optimization.steps,
         seed=recipe.optimization.seed,

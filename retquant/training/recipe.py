@@ -254,6 +254,9 @@ class TrainingRecipe(_Settings):
     name: str  # of the bundle
     title: str
     intended_use: str
+    click_targets: tuple[str, ...] | None = (
+        None  # those that the bundle is asked for by clicks, of those that learned them; None: all
+    )
     init: str | None = (
         None  # bundle to begin from, a shipped name or a folder; None: random or published weights
     )
@@ -306,7 +309,7 @@ class TrainingRecipe(_Settings):
 
     def digest(self) -> str:
         """16 hexadecimal digits that change with whatever the weights depend on (so not with titles)."""
-        settings = self.model_dump(mode="json", exclude={"name", "title", "intended_use"})
+        settings = self.model_dump(mode="json", exclude={"name", "title", "intended_use", "click_targets"})
         if self.distillation is None:  # unlabelled images are seen in the default hand's width
             del settings["network"]["default_hand"]
         for dataset in settings["datasets"]:

@@ -130,3 +130,12 @@ def test_no_click_and_no_such_target_are_refused() -> None:
         segment_at(FixedAnswer(), picture(), [])  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="does not segment 'cup'"):
         segment_at(FixedAnswer(), picture(), [(1, 1)], target="cup")  # type: ignore[arg-type]
+
+
+def test_targets_whose_clicks_were_not_learned_well_are_a_choice_among_what_is_found() -> None:
+    bundle = read_bundle("octa-vessels")
+    assert bundle.is_clicked("faz")
+    assert not bundle.is_clicked("artery")
+    every = bundle.model_copy(update={"click_targets": None})
+    assert every.is_clicked("artery")
+    assert not every.model_copy(update={"takes_clicks": False}).is_clicked("artery")
